@@ -1,0 +1,13 @@
+//! Quorate's protocols in an environment, their properties, their mutants, and the checker.
+//!
+//! * [`system`] places any protocol's processes in an environment: a `stateright::Model`.
+//! * [`checker`] visits every state of any `stateright::Model`.
+//! * [`mutant`] turns a protocol into a wrong one, from outside.
+//! * [`actor`] makes any protocol a `stateright::actor::Actor`.
+//! * [`two_phase_commit`] is the first protocol: its application, properties, instances and mutants.
+
+pub mod actor;
+pub mod checker;
+pub mod mutant;
+pub mod system;
+pub mod two_phase_commit;

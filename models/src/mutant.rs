@@ -1,0 +1,118 @@
+//! Wrong protocols, made from right ones without a hook in their cores.
+//!
+//! A bug in a decision is a rule overridden. A bug in the order or the durability of effects is a
+//! [`Mutated`] protocol that rewrites them; a disk that forgets is one that rewrites what a start
+//! recovers.
+
+use std::fmt::{self, Debug};
+
+use quorate::protocol::{Effect, Effects, Input, ProcessId, Protocol};
+
+/// Rewrites what a step wants done, seeing the state before and after it.
+pub type RewriteEffects<P> = fn(
+    before: &<P as Protocol>::State,
+    after: &<P as Protocol>::State,
+    effects: Vec<Effect<P>>,
+) -> Vec<Effect<P>>;
+
+/// Rewrites what a process finds on its disk when it starts.
+pub type RewriteRecovered<P> = fn(me: ProcessId, durable: &mut <P as Protocol>::Durable);
+
+/// A protocol whose effects and recovery are rewritten. Without rewrites it is the protocol itself.
+pub struct Mutated<P: Protocol> {
+    /// What is mutated.
+    pub protocol: P,
+    /// The bug in effects, if that is where it is.
+    pub effects: Option<RewriteEffects<P>>,
+    /// The bug in recovery, if that is where it is.
+    pub recovered: Option<RewriteRecovered<P>>,
+}
+
+impl<P: Protocol + Debug> Debug for Mutated<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mutated")
+            .field("protocol", &self.protocol)
+            .field("effects", &self.effects.is_some())
+            .field("recovered", &self.recovered.is_some())
+            .finish()
+    }
+}
+
+impl<P: Protocol> Protocol for Mutated<P> {
+    type State = P::State;
+    type Message = P::Message;
+    type Timer = P::Timer;
+    type Record = P::Record;
+    type Durable = P::Durable;
+    type Request = P::Request;
+    type Output = P::Output;
+
+    fn processes(&self) -> usize {
+        self.protocol.processes()
+    }
+
+    fn name(&self, process: ProcessId) -> String {
+        self.protocol.name(process)
+    }
+
+    fn initial(&self, me: ProcessId) -> P::State {
+        self.protocol.initial(me)
+    }
+
+    fn step(
+        &self,
+        me: ProcessId,
+        state: &mut P::State,
+        input: Input<Self>,
+        effects: &mut Effects<Self>,
+    ) {
+        let mut input = inner_input(input);
+        if let (Input::Start(durable), Some(rewrite)) = (&mut input, self.recovered) {
+            rewrite(me, durable);
+        }
+        let before = self.effects.map(|_| state.clone());
+        let mut wanted = Effects::new();
+        self.protocol.step(me, state, input, &mut wanted);
+        let mut wanted = wanted.take();
+        if let (Some(rewrite), Some(before)) = (self.effects, before) {
+            wanted = rewrite(&before, state, wanted);
+        }
+        let mut all = effects.take();
+        all.extend(wanted.into_iter().map(outer_effect));
+        *effects = Effects::from(all);
+    }
+
+    fn timers(&self, state: &P::State) -> Vec<P::Timer> {
+        self.protocol.timers(state)
+    }
+
+    fn apply(durable: &mut P::Durable, record: &P::Record) {
+        P::apply(durable, record);
+    }
+
+    fn durable(&self, state: &P::State) -> P::Durable {
+        self.protocol.durable(state)
+    }
+}
+
+fn inner_input<P: Protocol>(input: Input<Mutated<P>>) -> Input<P> {
+    match input {
+        Input::Start(durable) => Input::Start(durable),
+        Input::Receive { from, message } => Input::Receive { from, message },
+        Input::Timeout(timer) => Input::Timeout(timer),
+        Input::Submit(request) => Input::Submit(request),
+        Input::Durable(position) => Input::Durable(position),
+    }
+}
+
+fn outer_effect<P: Protocol>(effect: Effect<P>) -> Effect<Mutated<P>> {
+    match effect {
+        Effect::Persist(record) => Effect::Persist(record),
+        Effect::Append(record) => Effect::Append(record),
+        Effect::ReportDurable(position) => Effect::ReportDurable(position),
+        Effect::Send { to, message } => Effect::Send { to, message },
+        Effect::Emit(output) => Effect::Emit(output),
+        Effect::SetTimer(timer) => Effect::SetTimer(timer),
+        Effect::CancelTimer(timer) => Effect::CancelTimer(timer),
+    }
+}

@@ -1,0 +1,169 @@
+//! What the environment may do to processes: every assumption, as a value.
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::NetworkKind;
+
+/// How records become durable.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disk {
+    /// In the step that writes them.
+    Atomic,
+    /// One by one, in order, in steps of their own; a crash drops what is still pending.
+    Buffered,
+}
+
+/// When timers fire.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Timers {
+    /// Whenever they are set: nothing is known about delays.
+    Asynchronous,
+    /// Never: nothing is ever late.
+    Never,
+}
+
+/// The environment that processes are placed in. All bounds are guards on actions: nothing is cut off
+/// once it has happened.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Environment {
+    /// What may happen to messages.
+    pub network: NetworkKind,
+    /// On a bag or FIFO: how many copies of one message may be in flight; a send beyond is lost.
+    pub copies_max: u8,
+    /// How many messages may be taken from the network for ever.
+    pub drops: u8,
+    /// How many crashes there may be.
+    pub crashes: u8,
+    /// How many processes may be down at once.
+    pub down_max: u8,
+    /// Whether a crashed process may come up again.
+    pub recovery: bool,
+    /// How records become durable.
+    pub disk: Disk,
+    /// A process with so many pending records takes no input until a flush.
+    pub pending_max: u8,
+    /// When timers fire.
+    pub timers: Timers,
+}
+
+impl Default for Environment {
+    /// A set network, no crash, an atomic disk, asynchronous timers.
+    fn default() -> Self {
+        Self {
+            network: NetworkKind::Set,
+            copies_max: 1,
+            drops: 0,
+            crashes: 0,
+            down_max: 1,
+            recovery: true,
+            disk: Disk::Atomic,
+            pending_max: 2,
+            timers: Timers::Asynchronous,
+        }
+    }
+}
+
+impl Environment {
+    /// Why this environment makes no sense for so many processes, if it does not.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the parameter and says what to do.
+    pub fn validate(&self, processes: usize) -> Result<(), String> {
+        if self.copies_max == 0 {
+            return Err("copies-max 0 would lose every message: give at least 1".into());
+        }
+        if self.network == NetworkKind::Set && self.copies_max != 1 {
+            return Err(
+                "copies-max has no meaning on a set network, which holds one copy that can be \
+                 delivered any number of times: leave it at 1, or choose --network bag or fifo"
+                    .into(),
+            );
+        }
+        if self.pending_max == 0 {
+            return Err(
+                "pending-max 0 would never let a process take an input: give at least 1".into(),
+            );
+        }
+        if usize::from(self.down_max) > processes {
+            return Err(format!(
+                "down-max {} is more than the {processes} processes there are",
+                self.down_max
+            ));
+        }
+        if self.crashes > 0 && self.down_max == 0 {
+            return Err(format!(
+                "crashes {} with down-max 0 can never happen: give down-max at least 1",
+                self.crashes
+            ));
+        }
+        if self.crashes > 0 && self.down_max > self.crashes {
+            return Err(format!(
+                "down-max {} is more than the {} crashes there may be",
+                self.down_max, self.crashes
+            ));
+        }
+        if !self.recovery && usize::from(self.crashes) > processes {
+            return Err(format!(
+                "crashes {} without recovery is more than the {processes} processes there are",
+                self.crashes
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Command-line flags that override an instance's environment.
+#[derive(Args, Clone, Debug, Default)]
+pub struct EnvironmentFlags {
+    /// What may happen to messages
+    #[arg(long, value_enum)]
+    pub network: Option<NetworkKind>,
+    /// Copies of one message in flight on a bag or FIFO; a send beyond is lost
+    #[arg(long, value_name = "COUNT")]
+    pub copies_max: Option<u8>,
+    /// Messages that may be taken from the network for ever
+    #[arg(long, value_name = "COUNT")]
+    pub drops: Option<u8>,
+    /// Crashes that there may be
+    #[arg(long, value_name = "COUNT")]
+    pub crashes: Option<u8>,
+    /// Processes that may be down at once
+    #[arg(long, value_name = "COUNT")]
+    pub down_max: Option<u8>,
+    /// Whether a crashed process may come up again
+    #[arg(long, value_name = "BOOL")]
+    pub recovery: Option<bool>,
+    /// How records become durable
+    #[arg(long, value_enum)]
+    pub disk: Option<Disk>,
+    /// Pending records at which a process takes no input until a flush
+    #[arg(long, value_name = "COUNT")]
+    pub pending_max: Option<u8>,
+    /// When timers fire
+    #[arg(long, value_enum)]
+    pub timers: Option<Timers>,
+}
+
+impl EnvironmentFlags {
+    /// The environment with the given flags in place of its own values.
+    pub fn apply(&self, environment: &mut Environment) {
+        fn put<T: Copy>(target: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *target = value;
+            }
+        }
+        put(&mut environment.network, self.network);
+        put(&mut environment.copies_max, self.copies_max);
+        put(&mut environment.drops, self.drops);
+        put(&mut environment.crashes, self.crashes);
+        put(&mut environment.down_max, self.down_max);
+        put(&mut environment.recovery, self.recovery);
+        put(&mut environment.disk, self.disk);
+        put(&mut environment.pending_max, self.pending_max);
+        put(&mut environment.timers, self.timers);
+    }
+}

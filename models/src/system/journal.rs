@@ -1,0 +1,184 @@
+//! What happened in a step, in words: for counterexamples and the Explorer.
+
+use std::fmt::Write;
+
+use derive_where::derive_where;
+use quorate::protocol::{Effect, ProcessId, Protocol, Release};
+
+use super::{Action, Application, Envelope, System, SystemState};
+
+/// Something that happened on the way to the next state.
+#[derive_where(Clone, Debug)]
+pub enum Event<P: Protocol> {
+    /// A process wrote a record: forced, or lazy.
+    Wrote(ProcessId, P::Record, bool),
+    /// A record became durable.
+    Durable(ProcessId, P::Record),
+    /// A message went out; or it was lost at once, because enough copies of it were in flight.
+    Sent(Envelope<P::Message>, bool),
+    /// The application was told.
+    Told(ProcessId, P::Output),
+}
+
+/// Collects [`Event`]s, or does not: then it costs nothing.
+#[derive_where(Debug)]
+pub struct Journal<P: Protocol>(Option<Vec<Event<P>>>);
+
+impl<P: Protocol> Journal<P> {
+    /// A journal that keeps nothing.
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    /// A journal that keeps everything.
+    pub fn recording() -> Self {
+        Self(Some(Vec::new()))
+    }
+
+    /// What was kept, in order.
+    pub fn into_events(self) -> Vec<Event<P>> {
+        self.0.unwrap_or_default()
+    }
+
+    pub(super) fn note(&mut self, event: Event<P>) {
+        if let Some(events) = &mut self.0 {
+            events.push(event);
+        }
+    }
+
+    pub(super) fn effect(&mut self, id: ProcessId, effect: &Effect<P>) {
+        if self.0.is_none() {
+            return;
+        }
+        match effect {
+            Effect::Persist(record) => self.note(Event::Wrote(id, record.clone(), true)),
+            Effect::Append(record) => self.note(Event::Wrote(id, record.clone(), false)),
+            _ => {}
+        }
+    }
+}
+
+pub(super) fn release<P: Protocol>(release: &Release<P>) -> String {
+    match release {
+        Release::Send { to, message } => format!("{message:?} to {to:?}"),
+        Release::Emit(output) => format!("the output {output:?}"),
+        Release::Durable(position) => format!("the report that {position} is durable"),
+    }
+}
+
+impl<P: Protocol, A: Application<P>> System<P, A> {
+    /// An action as a sentence.
+    pub fn sentence(&self, action: &Action<P>) -> String {
+        let name = |process: &ProcessId| self.protocol.name(*process);
+        match action {
+            Action::Deliver(Envelope { from, to, message }) => {
+                format!("{} receives {message:?} from {}", name(to), name(from))
+            }
+            Action::Drop(Envelope { from, to, message }) => {
+                format!(
+                    "the network loses {message:?} from {} to {}",
+                    name(from),
+                    name(to)
+                )
+            }
+            Action::Timeout(process, timer) => {
+                format!("{}'s timer {timer:?} fires", name(process))
+            }
+            Action::Submit(process, request) => {
+                format!("the application asks {} to {request:?}", name(process))
+            }
+            Action::Flush(process) => {
+                format!("{}'s oldest pending record becomes durable", name(process))
+            }
+            Action::Crash(process, lost) if lost.is_empty() => format!("{} crashes", name(process)),
+            Action::Crash(process, lost) => {
+                let lost: Vec<String> = lost
+                    .iter()
+                    .map(|e| format!("{:?} to {}", e.message, name(&e.to)))
+                    .collect();
+                format!(
+                    "{} crashes, and with it go {}",
+                    name(process),
+                    lost.join(", ")
+                )
+            }
+            Action::Recover(process) => format!("{} recovers", name(process)),
+        }
+    }
+
+    /// What happened in a step, and what each process believes after it.
+    pub fn describe(&self, events: &[Event<P>], next: &SystemState<P, A>) -> String {
+        let mut text = String::new();
+        for event in events {
+            writeln!(text, "{}", self.event(event)).expect("a string takes everything");
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text + &self.beliefs(next)
+    }
+
+    /// An event as a sentence.
+    pub fn event(&self, event: &Event<P>) -> String {
+        let name = |process: &ProcessId| self.protocol.name(*process);
+        match event {
+            Event::Wrote(process, record, true) => format!("{} forces {record:?}", name(process)),
+            Event::Wrote(process, record, false) => format!("{} writes {record:?}", name(process)),
+            Event::Durable(process, record) => format!("{} has {record:?} on disk", name(process)),
+            Event::Sent(Envelope { from, to, message }, true) => {
+                format!("{} sends {message:?} to {}", name(from), name(to))
+            }
+            Event::Sent(Envelope { from, to, message }, false) => format!(
+                "{} sends {message:?} to {}: enough copies are in flight",
+                name(from),
+                name(to)
+            ),
+            Event::Told(process, output) => format!("{} tells: {output:?}", name(process)),
+        }
+    }
+
+    /// A state for people: what each process believes, what is in flight, what the application knows.
+    pub fn beliefs(&self, state: &SystemState<P, A>) -> String {
+        let mut text = String::new();
+        let names = self.names();
+        let width = names
+            .iter()
+            .map(String::len)
+            .max()
+            .unwrap_or(0)
+            .max("application".len());
+        let mut line = |name: &str, what: &str| {
+            writeln!(text, "{name:width$}  {what}").expect("a string takes everything");
+        };
+        for (id, process) in state.processes() {
+            let name = &names[id.index()];
+            match &process.state {
+                Some(knows) => line(name, &format!("{knows:?}")),
+                None => line(name, &format!("down; on disk: {:?}", process.durable)),
+            }
+            for pending in process.hold_back.pending() {
+                let how = if pending.forced { "forced" } else { "lazy" };
+                line("", &format!("pending, {how}: {:?}", pending.record));
+                for held in &pending.releases {
+                    line("", &format!("  holds back {}", release(held)));
+                }
+            }
+        }
+        for (number, envelope) in state.network.in_flight().iter().enumerate() {
+            let heading = if number == 0 { "network" } else { "" };
+            let Envelope { from, to, message } = envelope;
+            let (from, to) = (&names[from.index()], &names[to.index()]);
+            line(heading, &format!("{message:?} from {from} to {to}"));
+        }
+        line("application", &format!("{:?}", state.view));
+        if self.environment.crashes > 0 {
+            let most = self.environment.crashes;
+            line("crashes", &format!("{} of {most}", state.crashes));
+        }
+        if self.environment.drops > 0 {
+            let most = self.environment.drops;
+            line("drops", &format!("{} of {most}", state.drops));
+        }
+        text
+    }
+}

@@ -1,0 +1,475 @@
+//! Processes in an environment: a `stateright::Model` of any [`Protocol`].
+//!
+//! A [`System`]'s state is, per process, what it knows or that it is down, what its disk holds and which
+//! records are pending; the network; what the application has asked and been told; and the used-up
+//! budgets of faults. Timers are read off the states of processes. Everything that an environment can do
+//! is an [`Action`], and every bound is a guard on an action: what can happen is explored, what
+//! cannot is never generated.
+//!
+//! *Changes nothing* is defined here and only here: an action whose next state equals the state is no
+//! step ([`Model::next_state`] returns `None`).
+
+use std::fmt::{self, Debug};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use derive_where::derive_where;
+use quorate::protocol::{Effect, Effects, HoldBack, Input, ProcessId, Protocol, Release};
+use stateright::{Model, Path, Property};
+
+mod diagram;
+mod environment;
+mod journal;
+mod network;
+
+pub use environment::{Disk, Environment, EnvironmentFlags, Timers};
+pub use journal::{Event, Journal};
+pub use network::{Envelope, Network, NetworkKind};
+
+/// The application above the processes: what it may ask, and what it remembers of what it was told.
+///
+/// Its view is the history over which claims are stated. Processes' crashes do not erase it.
+pub trait Application<P: Protocol> {
+    /// What the application has asked and been told: canonical, so that being told again changes
+    /// nothing.
+    type View: Clone + Debug + Eq + Hash;
+
+    /// The view at the beginning.
+    fn initial(&self) -> Self::View;
+
+    /// What may be asked now, and of whom, in a fixed order.
+    fn requests(&self, view: &Self::View, requests: &mut Vec<(ProcessId, P::Request)>);
+
+    /// A request has been submitted.
+    fn submitted(&self, view: &mut Self::View, process: ProcessId, request: &P::Request);
+
+    /// A process has released an output.
+    fn told(&self, view: &mut Self::View, process: ProcessId, output: &P::Output);
+}
+
+/// A protocol's processes in an environment, with an application above them.
+pub struct System<P: Protocol, A: Application<P>> {
+    /// The protocol.
+    pub protocol: P,
+    /// The application.
+    pub application: A,
+    /// The assumptions.
+    pub environment: Environment,
+    /// What Stateright's checkers and Explorer evaluate.
+    pub properties: Vec<Property<Self>>,
+}
+
+/// One process: up or down, with its disk.
+#[derive_where(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Process<P: Protocol> {
+    /// What it knows, or nothing if it is down.
+    pub state: Option<P::State>,
+    /// What its disk is known to hold.
+    pub durable: P::Durable,
+    /// What it is writing, and what waits for that.
+    pub hold_back: HoldBack<P>,
+}
+
+/// A state of a [`System`].
+#[derive_where(Clone, Eq, Hash, PartialEq)]
+pub struct SystemState<P: Protocol, A: Application<P>> {
+    /// Each process, by id.
+    pub processes: Vec<Arc<Process<P>>>,
+    /// The messages in flight.
+    pub network: Arc<Network<P::Message>>,
+    /// What the application has asked and been told.
+    pub view: Arc<A::View>,
+    /// Crashes so far.
+    pub crashes: u8,
+    /// Drops so far.
+    pub drops: u8,
+}
+
+/// What can happen in a [`System`].
+#[derive_where(Clone, Debug, Eq, PartialEq)]
+pub enum Action<P: Protocol> {
+    /// A process receives a message.
+    Deliver(Envelope<P::Message>),
+    /// A message is lost for ever.
+    Drop(Envelope<P::Message>),
+    /// A timer fires.
+    Timeout(ProcessId, P::Timer),
+    /// The application asks for something.
+    Submit(ProcessId, P::Request),
+    /// A process's oldest pending record becomes durable.
+    Flush(ProcessId),
+    /// A process goes down, and takes these messages of its own along.
+    Crash(ProcessId, Vec<Envelope<P::Message>>),
+    /// A process comes up again with what its disk holds.
+    Recover(ProcessId),
+}
+
+impl<P: Protocol, A: Application<P>> SystemState<P, A> {
+    /// The processes that are up, with what they know.
+    pub fn live(&self) -> impl Iterator<Item = (ProcessId, &P::State)> {
+        self.processes().filter_map(|(id, process)| {
+            let state = process.state.as_ref()?;
+            Some((id, state))
+        })
+    }
+
+    /// All processes with their ids.
+    pub fn processes(&self) -> impl Iterator<Item = (ProcessId, &Process<P>)> {
+        (0..)
+            .map(ProcessId)
+            .zip(self.processes.iter().map(|p| &**p))
+    }
+
+    /// How many processes are down.
+    pub fn down(&self) -> usize {
+        self.processes.iter().filter(|p| p.state.is_none()).count()
+    }
+}
+
+impl<P: Protocol, A: Application<P>> System<P, A> {
+    /// The processes' names, by id.
+    pub fn names(&self) -> Vec<String> {
+        let count = u16::try_from(self.protocol.processes()).expect("ids are 16 bits");
+        (0..count)
+            .map(|id| self.protocol.name(ProcessId(id)))
+            .collect()
+    }
+
+    fn initial(&self, journal: &mut Journal<P>) -> SystemState<P, A> {
+        let blank = Process {
+            state: None,
+            durable: P::Durable::default(),
+            hold_back: HoldBack::new(),
+        };
+        let mut state = SystemState {
+            processes: vec![Arc::new(blank); self.protocol.processes()],
+            network: Arc::default(),
+            view: Arc::new(self.application.initial()),
+            crashes: 0,
+            drops: 0,
+        };
+        for id in (0..).map(ProcessId).take(self.protocol.processes()) {
+            self.start(&mut state, id, journal);
+        }
+        state
+    }
+
+    /// Whether a process that is up takes inputs, or first needs a flush.
+    fn takes_input(&self, process: &Process<P>) -> bool {
+        process.state.is_some()
+            && process.hold_back.len() < usize::from(self.environment.pending_max)
+    }
+
+    /// The state after an action that is enabled, and in the journal what happened on the way.
+    fn after(
+        &self,
+        state: &SystemState<P, A>,
+        action: &Action<P>,
+        journal: &mut Journal<P>,
+    ) -> SystemState<P, A> {
+        let mut next = state.clone();
+        match action {
+            Action::Deliver(envelope) => {
+                if self.environment.network != NetworkKind::Set {
+                    Arc::make_mut(&mut next.network).remove(envelope);
+                }
+                let input = Input::Receive {
+                    from: envelope.from,
+                    message: envelope.message.clone(),
+                };
+                self.input(&mut next, envelope.to, input, journal);
+            }
+            Action::Drop(envelope) => {
+                Arc::make_mut(&mut next.network).remove(envelope);
+                next.drops += 1;
+            }
+            Action::Timeout(process, timer) => {
+                self.input(&mut next, *process, Input::Timeout(timer.clone()), journal);
+            }
+            Action::Submit(process, request) => {
+                let view = Arc::make_mut(&mut next.view);
+                self.application.submitted(view, *process, request);
+                self.input(&mut next, *process, Input::Submit(request.clone()), journal);
+            }
+            Action::Flush(process) => self.flush(&mut next, *process, 1, journal),
+            Action::Crash(process, lost) => {
+                Arc::make_mut(&mut next.network).remove_last(lost);
+                let process = Arc::make_mut(&mut next.processes[process.index()]);
+                process.state = None;
+                process.hold_back = HoldBack::new();
+                next.crashes += 1;
+            }
+            Action::Recover(process) => self.start(&mut next, *process, journal),
+        }
+        next
+    }
+
+    fn start(&self, next: &mut SystemState<P, A>, id: ProcessId, journal: &mut Journal<P>) {
+        let process = Arc::make_mut(&mut next.processes[id.index()]);
+        process.state = Some(self.protocol.initial(id));
+        let durable = process.durable.clone();
+        self.input(next, id, Input::Start(durable), journal);
+    }
+
+    /// Steps one process, and lets happen what its hold-back queue allows.
+    fn input(
+        &self,
+        next: &mut SystemState<P, A>,
+        id: ProcessId,
+        input: Input<P>,
+        journal: &mut Journal<P>,
+    ) {
+        let mut effects = Effects::new();
+        let process = Arc::make_mut(&mut next.processes[id.index()]);
+        let state = process.state.as_mut().expect("a live process");
+        #[cfg(debug_assertions)]
+        let running = TimersRunning::before(&self.protocol, state, &input);
+        self.protocol.step(id, state, input, &mut effects);
+        #[cfg(debug_assertions)]
+        running.assert_after(&self.protocol, state, &effects);
+
+        for effect in effects.take() {
+            journal.effect(id, &effect);
+            if self.waits_already(next, id, &effect) {
+                continue;
+            }
+            let process = Arc::make_mut(&mut next.processes[id.index()]);
+            if let Some(release) = process.hold_back.push(effect) {
+                self.release(next, id, release, journal);
+            }
+        }
+        if self.environment.disk == Disk::Atomic {
+            let pending = next.processes[id.index()].hold_back.len();
+            self.flush(next, id, pending, journal);
+        }
+    }
+
+    /// Whether so many equal sends or outputs wait in the queue that one more would be lost, or change
+    /// nothing, when it is released.
+    fn waits_already(&self, next: &SystemState<P, A>, id: ProcessId, effect: &Effect<P>) -> bool {
+        let (release, most) = match effect {
+            Effect::Send { to, message } => (
+                Release::Send {
+                    to: *to,
+                    message: message.clone(),
+                },
+                self.environment.copies_max,
+            ),
+            Effect::Emit(output) => (Release::Emit(output.clone()), 1),
+            _ => return false,
+        };
+        let pending = next.processes[id.index()].hold_back.pending();
+        let waiting = pending.flat_map(|pending| &pending.releases);
+        waiting.filter(|other| **other == release).count() >= usize::from(most)
+    }
+
+    fn flush(
+        &self,
+        next: &mut SystemState<P, A>,
+        id: ProcessId,
+        count: usize,
+        journal: &mut Journal<P>,
+    ) {
+        if count == 0 {
+            return;
+        }
+        let process = Arc::make_mut(&mut next.processes[id.index()]);
+        let flushed: Vec<_> = process.hold_back.durable(count).collect();
+        for pending in flushed {
+            let process = Arc::make_mut(&mut next.processes[id.index()]);
+            P::apply(&mut process.durable, &pending.record);
+            journal.note(Event::Durable(id, pending.record));
+            for release in pending.releases {
+                self.release(next, id, release, journal);
+            }
+        }
+    }
+
+    fn release(
+        &self,
+        next: &mut SystemState<P, A>,
+        from: ProcessId,
+        release: Release<P>,
+        journal: &mut Journal<P>,
+    ) {
+        match release {
+            Release::Send { to, message } => {
+                let envelope = Envelope { from, to, message };
+                let full = next.network.is_full(&envelope, self.environment.copies_max);
+                journal.note(Event::Sent(envelope.clone(), !full));
+                if !full {
+                    Arc::make_mut(&mut next.network).send(self.environment.network, envelope);
+                }
+            }
+            Release::Emit(output) => {
+                journal.note(Event::Told(from, output.clone()));
+                let view = Arc::make_mut(&mut next.view);
+                self.application.told(view, from, &output);
+            }
+            Release::Durable(position) => {
+                self.input(next, from, Input::Durable(position), journal);
+            }
+        }
+    }
+
+    /// The next state and what happened on the way, or nothing if the action changes nothing.
+    pub fn explain(
+        &self,
+        state: &SystemState<P, A>,
+        action: &Action<P>,
+    ) -> Option<(SystemState<P, A>, Vec<Event<P>>)> {
+        let mut journal = Journal::recording();
+        let next = self.after(state, action, &mut journal);
+        (next != *state).then(|| (next, journal.into_events()))
+    }
+}
+
+impl<P: Protocol, A: Application<P>> Model for System<P, A> {
+    type State = SystemState<P, A>;
+    type Action = Action<P>;
+
+    fn init_states(&self) -> Vec<Self::State> {
+        vec![self.initial(&mut Journal::off())]
+    }
+
+    fn actions(&self, state: &Self::State, actions: &mut Vec<Self::Action>) {
+        let environment = &self.environment;
+        let mut requests = Vec::new();
+        self.application.requests(&state.view, &mut requests);
+        for (process, request) in requests {
+            if self.takes_input(&state.processes[process.index()]) {
+                actions.push(Action::Submit(process, request));
+            }
+        }
+        for envelope in state.network.deliverable(environment.network) {
+            if self.takes_input(&state.processes[envelope.to.index()]) {
+                actions.push(Action::Deliver(envelope.clone()));
+            }
+        }
+        for (id, process) in state.processes() {
+            if !process.hold_back.is_empty() {
+                actions.push(Action::Flush(id));
+            }
+        }
+        if environment.timers == Timers::Asynchronous {
+            for (id, process) in state.processes() {
+                if let (Some(knows), true) = (&process.state, self.takes_input(process)) {
+                    let timers = self.protocol.timers(knows);
+                    actions.extend(timers.into_iter().map(|timer| Action::Timeout(id, timer)));
+                }
+            }
+        }
+        if state.drops < environment.drops {
+            for envelope in state.network.deliverable(environment.network) {
+                actions.push(Action::Drop(envelope.clone()));
+            }
+        }
+        let may_crash =
+            state.crashes < environment.crashes && state.down() < usize::from(environment.down_max);
+        for (id, process) in state.processes() {
+            match process.state {
+                Some(_) if may_crash => {
+                    for part in state.network.parts(environment.network, id) {
+                        actions.push(Action::Crash(id, part));
+                    }
+                }
+                None if environment.recovery => actions.push(Action::Recover(id)),
+                _ => {}
+            }
+        }
+    }
+
+    fn next_state(&self, state: &Self::State, action: Self::Action) -> Option<Self::State> {
+        let next = self.after(state, &action, &mut Journal::off());
+        (next != *state).then_some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        self.properties.clone()
+    }
+
+    fn format_action(&self, action: &Self::Action) -> String {
+        self.sentence(action)
+    }
+
+    fn format_step(&self, state: &Self::State, action: Self::Action) -> Option<String> {
+        let (next, events) = self.explain(state, &action)?;
+        Some(self.describe(&events, &next))
+    }
+
+    fn as_svg(&self, path: Path<Self::State, Self::Action>) -> Option<String> {
+        Some(self.sequence_diagram(path))
+    }
+}
+
+/// Checks that the timers which a driver would have running are those that the protocol reads off its
+/// state.
+#[cfg(debug_assertions)]
+struct TimersRunning<P: Protocol>(Vec<P::Timer>);
+
+#[cfg(debug_assertions)]
+impl<P: Protocol> TimersRunning<P> {
+    fn before(protocol: &P, state: &P::State, input: &Input<P>) -> Self {
+        let mut running = protocol.timers(state);
+        if let Input::Timeout(fired) = input {
+            running.retain(|timer| timer != fired);
+        }
+        Self(running)
+    }
+
+    fn assert_after(mut self, protocol: &P, state: &P::State, effects: &Effects<P>) {
+        for effect in effects.as_slice() {
+            match effect {
+                Effect::SetTimer(timer) | Effect::CancelTimer(timer) => {
+                    self.0.retain(|other| other != timer);
+                }
+                _ => {}
+            }
+            if let Effect::SetTimer(timer) = effect {
+                self.0.push(timer.clone());
+            }
+        }
+        self.0.sort();
+        let mut read_off = protocol.timers(state);
+        read_off.sort();
+        assert_eq!(
+            self.0, read_off,
+            "timers set, and timers read off {state:?}"
+        );
+    }
+}
+
+impl<P: Protocol, A: Application<P>> Debug for System<P, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System")
+            .field("processes", &self.names())
+            .field("environment", &self.environment)
+            .finish_non_exhaustive()
+    }
+}
+
+/// For people: a line per process and per message.
+impl<P: Protocol, A: Application<P>> Debug for SystemState<P, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (id, process) in self.processes() {
+            match &process.state {
+                Some(knows) => writeln!(f, "{id:?}  {knows:?}")?,
+                None => writeln!(f, "{id:?}  down")?,
+            }
+            writeln!(f, "   disk: {:?}", process.durable)?;
+            for pending in process.hold_back.pending() {
+                let how = if pending.forced { "forced" } else { "lazy" };
+                writeln!(f, "   pending, {how}: {:?}", pending.record)?;
+                for release in &pending.releases {
+                    writeln!(f, "      holds back {}", journal::release(release))?;
+                }
+            }
+        }
+        writeln!(f, "network")?;
+        for envelope in self.network.in_flight() {
+            writeln!(f, "   {envelope:?}")?;
+        }
+        writeln!(f, "application  {:?}", self.view)?;
+        write!(f, "faults  {} crashes, {} drops", self.crashes, self.drops)
+    }
+}

@@ -1,0 +1,239 @@
+//! The application above two-phase commit, and what it has been told.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug};
+
+use clap::ValueEnum;
+use quorate::protocol::{ProcessId, Protocol};
+use quorate::two_phase_commit::{COORDINATOR, Decision, Output, Request, TransactionId};
+use serde::Serialize;
+
+use crate::system::Application;
+
+/// In what order the application makes its requests.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequestOrder {
+    /// As it should: it works for transactions that were begun, and commits when all have worked. It
+    /// repeats what may have got lost.
+    Orderly,
+    /// Any request at any time, for ids that it has not been told, too.
+    Any,
+}
+
+/// The application: it begins transactions, works at all participants, commits; and where it may, aborts.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// Participants, each of which takes part in each transaction.
+    pub participants: u16,
+    /// How many transactions it begins.
+    pub transactions: u8,
+    /// Whether it may also abort: at a participant, or at the coordinator.
+    pub aborts: bool,
+    /// In what order it asks.
+    pub requests: RequestOrder,
+}
+
+/// A set of processes. Models have few.
+#[derive(Clone, Copy, Default, Eq, Hash, PartialEq)]
+pub struct ProcessSet(u16);
+
+impl ProcessSet {
+    /// The most processes that a model may have.
+    pub const PROCESSES_MAX: u16 = 16;
+
+    fn insert(&mut self, process: ProcessId) {
+        self.0 |= 1 << process.0;
+    }
+
+    /// Whether it is in the set.
+    pub fn contains(self, process: ProcessId) -> bool {
+        self.0 & (1 << process.0) != 0
+    }
+
+    /// Whether nobody is.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Who is in both.
+    pub fn both(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// How many are.
+    pub fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// All that are, in order.
+    pub fn iter(self) -> impl Iterator<Item = ProcessId> {
+        (0..Self::PROCESSES_MAX)
+            .map(ProcessId)
+            .filter(move |&p| self.contains(p))
+    }
+}
+
+impl Debug for ProcessSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// What the application has been told about one transaction, and by whom.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Told {
+    /// That it has begun.
+    pub begun: bool,
+    /// That it works for it.
+    pub working: ProcessSet,
+    /// That it is prepared.
+    pub prepared: ProcessSet,
+    /// That it is committed.
+    pub committed: ProcessSet,
+    /// That it is aborted.
+    pub aborted: ProcessSet,
+}
+
+/// What the application has asked and been told.
+#[derive(Clone, Default, Eq, Hash, PartialEq)]
+pub struct View {
+    /// How many transactions it has asked to begin.
+    pub begins: u8,
+    /// What it was told about each transaction.
+    pub transactions: BTreeMap<TransactionId, Told>,
+    /// Whether it was told the same name for two transactions.
+    pub name_reused: bool,
+}
+
+impl Clients {
+    fn participants(&self) -> impl Iterator<Item = ProcessId> + use<> {
+        (1..=self.participants).map(ProcessId)
+    }
+
+    fn commit(&self, transaction: TransactionId) -> Request {
+        let participants = self.participants().collect();
+        Request::Commit {
+            transaction,
+            participants,
+        }
+    }
+
+    /// What may be asked of `process` about the transactions of a first epoch, in any order: with how
+    /// many times.
+    pub fn any_order(&self, process: ProcessId) -> Vec<(Request, Option<u8>)> {
+        let transactions =
+            (1..=u64::from(self.transactions)).map(|number| TransactionId { epoch: 1, number });
+        let mut requests = Vec::new();
+        if process == COORDINATOR {
+            requests.push((Request::Begin, Some(self.transactions)));
+        }
+        for transaction in transactions {
+            requests.push(match process {
+                COORDINATOR => (self.commit(transaction), None),
+                _ => (Request::Work(transaction), None),
+            });
+            if self.aborts {
+                requests.push((Request::Abort(transaction), None));
+            }
+        }
+        requests
+    }
+}
+
+impl<P> Application<P> for Clients
+where
+    P: Protocol<Request = Request, Output = Output>,
+{
+    type View = View;
+
+    fn initial(&self) -> View {
+        View::default()
+    }
+
+    fn requests(&self, view: &View, requests: &mut Vec<(ProcessId, Request)>) {
+        if self.requests == RequestOrder::Any {
+            for process in std::iter::once(COORDINATOR).chain(self.participants()) {
+                let all = self.any_order(process).into_iter();
+                let left = all.filter(|(_, times)| times.is_none_or(|times| view.begins < times));
+                requests.extend(left.map(|(request, _)| (process, request)));
+            }
+            return;
+        }
+        if view.begins < self.transactions {
+            requests.push((COORDINATOR, Request::Begin));
+        }
+        for (&transaction, told) in &view.transactions {
+            for participant in self.participants() {
+                requests.push((participant, Request::Work(transaction)));
+                if self.aborts {
+                    requests.push((participant, Request::Abort(transaction)));
+                }
+            }
+            if told.working.len() == u32::from(self.participants) {
+                requests.push((COORDINATOR, self.commit(transaction)));
+            }
+            if self.aborts {
+                requests.push((COORDINATOR, Request::Abort(transaction)));
+            }
+        }
+    }
+
+    fn submitted(&self, view: &mut View, _: ProcessId, request: &Request) {
+        if *request == Request::Begin {
+            view.begins += 1;
+        }
+    }
+
+    fn told(&self, view: &mut View, process: ProcessId, output: &Output) {
+        view.told(process, output);
+    }
+}
+
+impl View {
+    /// A process has told this.
+    pub fn told(&mut self, process: ProcessId, output: &Output) {
+        match *output {
+            Output::Begun(transaction) => {
+                let earlier = std::mem::replace(&mut self.entry(transaction).begun, true);
+                self.name_reused |= earlier;
+            }
+            Output::Working(transaction) => self.entry(transaction).working.insert(process),
+            Output::Prepared(transaction) => self.entry(transaction).prepared.insert(process),
+            Output::Decided(transaction, Decision::Commit) => {
+                self.entry(transaction).committed.insert(process);
+            }
+            Output::Decided(transaction, Decision::Abort) => {
+                self.entry(transaction).aborted.insert(process);
+            }
+            // Nothing has changed.
+            Output::Refused(..) => {}
+        }
+    }
+
+    fn entry(&mut self, transaction: TransactionId) -> &mut Told {
+        self.transactions.entry(transaction).or_default()
+    }
+}
+
+impl Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} begun", self.begins)?;
+        for (transaction, told) in &self.transactions {
+            write!(f, "; {transaction}")?;
+            let facts = [
+                ("working", told.working),
+                ("prepared", told.prepared),
+                ("committed", told.committed),
+                ("aborted", told.aborted),
+            ];
+            for (what, by) in facts.into_iter().filter(|(_, by)| !by.is_empty()) {
+                write!(f, " {what} at {by:?}")?;
+            }
+        }
+        if self.name_reused {
+            write!(f, "; a name was used twice")?;
+        }
+        Ok(())
+    }
+}

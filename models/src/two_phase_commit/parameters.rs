@@ -1,0 +1,313 @@
+//! The parameters of a two-phase-commit model, and its named instances.
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::application::{ProcessSet, RequestOrder};
+use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, Timers};
+
+/// Whose environment the processes are placed in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Framework {
+    /// Quorate's own.
+    System,
+    /// Stateright's `ActorModel`, with its duplicating network.
+    ActorModel,
+}
+
+/// Everything that distinguishes one instance of the model from another.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Parameters {
+    /// Whose environment.
+    pub framework: Framework,
+    /// How many participants.
+    pub participants: u16,
+    /// How many transactions the application begins.
+    pub transactions: u8,
+    /// Whether a participant in doubt asks its peers.
+    pub cooperative: bool,
+    /// Whether the application may abort.
+    pub aborts: bool,
+    /// In what order the application asks.
+    pub requests: RequestOrder,
+    /// What the environment may do.
+    #[serde(flatten)]
+    pub environment: Environment,
+}
+
+impl Default for Parameters {
+    /// 3 participants, one transaction, the default environment.
+    fn default() -> Self {
+        Self {
+            framework: Framework::System,
+            participants: 3,
+            transactions: 1,
+            cooperative: false,
+            aborts: true,
+            requests: RequestOrder::Orderly,
+            environment: Environment::default(),
+        }
+    }
+}
+
+impl Parameters {
+    /// Why these parameters make no sense, if they do not.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the parameter and says what to do.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.participants == 0 {
+            return Err("participants 0 leaves nobody to commit: give at least 1".into());
+        }
+        if self.participants >= ProcessSet::PROCESSES_MAX {
+            return Err(format!(
+                "participants {} is more than a model can have: give at most {}",
+                self.participants,
+                ProcessSet::PROCESSES_MAX - 1
+            ));
+        }
+        if self.transactions == 0 {
+            return Err("transactions 0 leaves nothing to do: give at least 1".into());
+        }
+        if self.framework == Framework::ActorModel {
+            let expressible = Environment::default();
+            if self.environment != expressible {
+                return Err(
+                    "Stateright's ActorModel expresses only a set network without drops or \
+                     crashes, an atomic disk and asynchronous timers: leave these at their \
+                     defaults, or choose --framework system"
+                        .into(),
+                );
+            }
+            if self.requests != RequestOrder::Any {
+                return Err(
+                    "in Stateright's ActorModel actors do not see each other's outputs: choose \
+                     --requests any"
+                        .into(),
+                );
+            }
+        }
+        self.environment
+            .validate(1 + usize::from(self.participants))
+    }
+}
+
+/// A named instance.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Its name.
+    pub name: &'static str,
+    /// What it shows.
+    pub summary: &'static str,
+    /// Whether it is checked when none is named.
+    pub by_default: bool,
+    /// Its parameters.
+    pub parameters: Parameters,
+}
+
+/// All named instances.
+pub fn instances() -> Vec<Instance> {
+    let instance = |name, summary, by_default, parameters| Instance {
+        name,
+        summary,
+        by_default,
+        parameters,
+    };
+    let one_crash = Environment {
+        crashes: 1,
+        ..Environment::default()
+    };
+    let buffered = Environment {
+        disk: Disk::Buffered,
+        ..one_crash.clone()
+    };
+    let two_crashes = Environment {
+        crashes: 2,
+        down_max: 2,
+        ..buffered.clone()
+    };
+    let three = Parameters::default();
+    let two = Parameters {
+        participants: 2,
+        ..Parameters::default()
+    };
+    vec![
+        instance(
+            "small",
+            "2 participants, a crash",
+            false,
+            Parameters {
+                environment: one_crash.clone(),
+                ..two.clone()
+            },
+        ),
+        instance(
+            "default",
+            "3 participants, a crash",
+            true,
+            Parameters {
+                environment: one_crash.clone(),
+                ..three.clone()
+            },
+        ),
+        instance(
+            "buffered-disk",
+            "3 participants, a crash that loses what was not flushed",
+            true,
+            Parameters {
+                environment: buffered.clone(),
+                ..three.clone()
+            },
+        ),
+        instance(
+            "two-crashes",
+            "2 participants, two processes down at once, buffered disk",
+            true,
+            Parameters {
+                environment: two_crashes.clone(),
+                ..two.clone()
+            },
+        ),
+        instance(
+            "two-transactions",
+            "two transactions at once, a crash",
+            true,
+            Parameters {
+                transactions: 2,
+                environment: one_crash.clone(),
+                ..two.clone()
+            },
+        ),
+        instance(
+            "cooperative",
+            "3 participants that ask each other when in doubt, a crash, buffered disk",
+            true,
+            Parameters {
+                cooperative: true,
+                environment: Environment {
+                    pending_max: 1,
+                    ..buffered.clone()
+                },
+                ..three.clone()
+            },
+        ),
+        instance(
+            "bag",
+            "each message delivered once, in any order; a drop and a crash",
+            true,
+            Parameters {
+                environment: Environment {
+                    network: NetworkKind::Bag,
+                    drops: 1,
+                    ..one_crash.clone()
+                },
+                ..two.clone()
+            },
+        ),
+        instance(
+            "fifo",
+            "each message delivered once, in order; a drop and a crash",
+            true,
+            Parameters {
+                environment: Environment {
+                    network: NetworkKind::Fifo,
+                    drops: 1,
+                    ..one_crash.clone()
+                },
+                ..two.clone()
+            },
+        ),
+        instance(
+            "any-order",
+            "an application that asks anything at any time, a crash",
+            true,
+            Parameters {
+                requests: RequestOrder::Any,
+                environment: one_crash,
+                ..two.clone()
+            },
+        ),
+        instance(
+            "failure-free",
+            "nothing fails, nothing is late, nobody aborts: all commit",
+            true,
+            Parameters {
+                aborts: false,
+                environment: Environment {
+                    timers: Timers::Never,
+                    ..Environment::default()
+                },
+                ..three.clone()
+            },
+        ),
+        instance(
+            "actor-model",
+            "the same processes in Stateright's ActorModel",
+            true,
+            Parameters {
+                framework: Framework::ActorModel,
+                requests: RequestOrder::Any,
+                ..two
+            },
+        ),
+        instance(
+            "large",
+            "4 participants, two crashes, buffered disk",
+            false,
+            Parameters {
+                participants: 4,
+                environment: Environment {
+                    pending_max: 1,
+                    ..two_crashes
+                },
+                ..three
+            },
+        ),
+    ]
+}
+
+/// Command-line flags that override an instance's parameters.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ParameterFlags {
+    /// Whose environment the processes are placed in
+    #[arg(long, value_enum)]
+    pub framework: Option<Framework>,
+    /// Participants
+    #[arg(long, value_name = "COUNT")]
+    pub participants: Option<u16>,
+    /// Transactions that the application begins
+    #[arg(long, value_name = "COUNT")]
+    pub transactions: Option<u8>,
+    /// Whether a participant in doubt asks its peers
+    #[arg(long, value_name = "BOOL")]
+    pub cooperative: Option<bool>,
+    /// Whether the application may abort
+    #[arg(long, value_name = "BOOL")]
+    pub aborts: Option<bool>,
+    /// In what order the application asks
+    #[arg(long, value_enum)]
+    pub requests: Option<RequestOrder>,
+    #[command(flatten)]
+    environment: EnvironmentFlags,
+}
+
+impl ParameterFlags {
+    /// The parameters with the given flags in place of their own values.
+    pub fn apply(&self, mut parameters: Parameters) -> Parameters {
+        fn put<T: Copy>(target: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *target = value;
+            }
+        }
+        put(&mut parameters.framework, self.framework);
+        put(&mut parameters.participants, self.participants);
+        put(&mut parameters.transactions, self.transactions);
+        put(&mut parameters.cooperative, self.cooperative);
+        put(&mut parameters.aborts, self.aborts);
+        put(&mut parameters.requests, self.requests);
+        self.environment.apply(&mut parameters.environment);
+        parameters
+    }
+}

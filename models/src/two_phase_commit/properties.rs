@@ -1,0 +1,300 @@
+//! What two-phase commit claims, over what processes have told.
+//!
+//! AC1–AC4 are the conditions of Bernstein, Hadzilacos, Goodman: *Concurrency Control and Recovery in
+//! Database Systems*, 1987, §7.3.
+
+use quorate::protocol::{ProcessId, Protocol};
+use quorate::two_phase_commit::{
+    COORDINATOR, Decision, Durable, Message, Output, Phase, Progress, Record, Request, State,
+    Status, Timer, TransactionId,
+};
+
+use super::application::{Clients, View};
+use super::parameters::Parameters;
+use crate::checker::{Condition, Property};
+use crate::system::{Action, System, SystemState, Timers};
+
+/// Two-phase commit, by whatever rules.
+pub trait AnyTwoPhaseCommit:
+    Protocol<
+        State = State,
+        Message = Message,
+        Timer = Timer,
+        Record = Record,
+        Durable = Durable,
+        Request = Request,
+        Output = Output,
+    >
+{
+}
+
+impl<P> AnyTwoPhaseCommit for P where
+    P: Protocol<
+            State = State,
+            Message = Message,
+            Timer = Timer,
+            Record = Record,
+            Durable = Durable,
+            Request = Request,
+            Output = Output,
+        >
+{
+}
+
+type Model<P> = System<P, Clients>;
+type ModelState<P> = SystemState<P, Clients>;
+
+/// AC1, agreement: no two processes decide differently, the coordinator included.
+pub const AGREEMENT: &str = "agreement (AC1)";
+/// AC2, stability: no process contradicts its own decision, also across a crash.
+pub const STABILITY: &str = "stability (AC2)";
+/// AC3, validity: commit only if all participants have promised.
+pub const VALIDITY: &str = "validity (AC3)";
+/// AC4, its safety half: without failure, time-out or abort by the application, nothing aborts.
+pub const NO_ABORT_WITHOUT_CAUSE: &str = "no abort without cause (AC4)";
+/// A recovery finds what its process believed durable.
+pub const RECOVERY_READS_BACK: &str = "recovery reads back what was believed durable";
+/// No two transactions have one name.
+pub const NAMES_ARE_UNIQUE: &str = "a transaction's name is never reused";
+/// The coordinator does not go back on a decision while it is up.
+pub const DECISION_NEVER_UNDONE: &str = "a coordinator's decision is never undone";
+/// A participant that has told commit never promises again.
+pub const COMMITTED_NEVER_PREPARED: &str = "a committed transaction is never prepared again";
+
+/// The properties that apply under these parameters.
+pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
+    use Condition::{Always, EveryStep, SomeStep, Sometimes};
+    let environment = &parameters.environment;
+    let crashes = environment.crashes > 0;
+    let timeouts = environment.timers == Timers::Asynchronous;
+    let mut properties: Vec<Property<Model<P>>> = vec![
+        Property::holds(
+            AGREEMENT,
+            Always(|_, state: &ModelState<P>| agreement(&state.view)),
+        ),
+        Property::holds(
+            STABILITY,
+            Always(|_, state: &ModelState<P>| stability(&state.view)),
+        ),
+        Property::holds(
+            VALIDITY,
+            Always(|model: &Model<P>, state: &ModelState<P>| {
+                validity(&state.view, model.application.participants)
+            }),
+        ),
+        Property::holds(RECOVERY_READS_BACK, Always(recovery_reads_back)),
+        Property::holds(
+            NAMES_ARE_UNIQUE,
+            Always(|_, state: &ModelState<P>| !state.view.name_reused),
+        ),
+        Property::holds(DECISION_NEVER_UNDONE, EveryStep(decision_never_undone)),
+        Property::holds(COMMITTED_NEVER_PREPARED, Always(committed_never_prepared)),
+        Property::holds(
+            "a commit",
+            Sometimes(|_, state: &ModelState<P>| commits(&state.view)),
+        ),
+        Property::holds("a participant in doubt", Sometimes(in_doubt)),
+    ];
+    if !crashes && !timeouts && environment.drops == 0 && !parameters.aborts {
+        properties.push(Property::holds(
+            NO_ABORT_WITHOUT_CAUSE,
+            Always(|_, state: &ModelState<P>| !aborts(&state.view)),
+        ));
+    } else {
+        properties.push(Property::holds(
+            "an abort",
+            Sometimes(|_, state: &ModelState<P>| aborts(&state.view)),
+        ));
+    }
+    if crashes && environment.recovery {
+        properties.push(Property::holds(
+            "a recovery that finds a decision",
+            SomeStep(recovery_finds_decision),
+        ));
+    }
+    if timeouts {
+        properties.push(Property::holds(
+            "a presumed abort",
+            SomeStep(presumed_abort),
+        ));
+    }
+    if timeouts && parameters.cooperative && parameters.participants > 1 {
+        properties.push(Property::holds(
+            "a decision learnt from a peer",
+            SomeStep(learnt_from_peer),
+        ));
+    }
+    properties
+}
+
+/// No process is told to have committed what another is told to have aborted.
+pub fn agreement(view: &View) -> bool {
+    view.transactions.values().all(|told| {
+        told.committed
+            .iter()
+            .all(|p| told.aborted.iter().all(|q| p == q))
+    })
+}
+
+/// No process has told both outcomes of one transaction.
+pub fn stability(view: &View) -> bool {
+    let told = view.transactions.values();
+    told.map(|told| told.committed.both(told.aborted))
+        .all(|both| both.is_empty())
+}
+
+/// Whoever has committed, all participants have promised.
+pub fn validity(view: &View, participants: u16) -> bool {
+    view.transactions.values().all(|told| {
+        told.committed.is_empty()
+            || (1..=participants).all(|p| told.prepared.contains(ProcessId(p)))
+    })
+}
+
+/// Somebody has committed something.
+pub fn commits(view: &View) -> bool {
+    view.transactions.values().any(|t| !t.committed.is_empty())
+}
+
+/// Somebody has aborted something.
+pub fn aborts(view: &View) -> bool {
+    view.transactions.values().any(|t| !t.aborted.is_empty())
+}
+
+fn recovery_reads_back<P: AnyTwoPhaseCommit>(model: &Model<P>, state: &ModelState<P>) -> bool {
+    state.processes.iter().all(|process| {
+        let Some(knows) = &process.state else {
+            return true;
+        };
+        let mut durable = process.durable.clone();
+        for pending in process.hold_back.pending() {
+            P::apply(&mut durable, &pending.record);
+        }
+        durable == model.protocol.durable(knows)
+    })
+}
+
+fn committed_never_prepared<P: AnyTwoPhaseCommit>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    state.live().all(|(id, knows)| match knows {
+        State::Coordinator(_) => true,
+        State::Participant(participant) => {
+            participant.statuses.iter().all(|(transaction, status)| {
+                let told = state.view.transactions.get(transaction);
+                status.is_finished() || told.is_none_or(|told| !told.committed.contains(id))
+            })
+        }
+    })
+}
+
+/// While the coordinator stays up: what is committed stays so until it is forgotten, and what is
+/// forgotten stays so.
+fn decision_never_undone<P: AnyTwoPhaseCommit>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    _: &Action<P>,
+    next: &ModelState<P>,
+) -> bool {
+    let (Some(before), Some(after)) = (coordinator(state), coordinator(next)) else {
+        return true;
+    };
+    let stays_committed = |(transaction, progress): (&TransactionId, &Progress)| {
+        let later = after.transactions.get(transaction).map(Progress::phase);
+        progress.phase() != Phase::Committed || matches!(later, None | Some(Phase::Committed))
+    };
+    let stays_forgotten = |transaction: &TransactionId| {
+        before.transactions.contains_key(transaction)
+            || (transaction.epoch, transaction.number) > (before.epoch, before.begun)
+    };
+    before.transactions.iter().all(stays_committed)
+        && after.transactions.keys().all(stays_forgotten)
+}
+
+fn coordinator<P: AnyTwoPhaseCommit>(
+    state: &ModelState<P>,
+) -> Option<&quorate::two_phase_commit::Coordinator> {
+    match state.processes[COORDINATOR.index()].state.as_ref()? {
+        State::Coordinator(coordinator) => Some(coordinator),
+        State::Participant(_) => None,
+    }
+}
+
+fn status<P: AnyTwoPhaseCommit>(
+    state: &ModelState<P>,
+    process: ProcessId,
+    transaction: TransactionId,
+) -> Option<&Status> {
+    match state.processes[process.index()].state.as_ref()? {
+        State::Coordinator(_) => None,
+        State::Participant(participant) => participant.statuses.get(&transaction),
+    }
+}
+
+/// A participant has promised, and does not know the outcome.
+fn in_doubt<P: AnyTwoPhaseCommit>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    state.view.transactions.iter().any(|(&transaction, told)| {
+        told.prepared.iter().any(|participant| {
+            matches!(
+                status(state, participant, transaction),
+                Some(Status::Prepared { .. })
+            )
+        })
+    })
+}
+
+fn recovery_finds_decision<P: AnyTwoPhaseCommit>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    action: &Action<P>,
+    _: &ModelState<P>,
+) -> bool {
+    let Action::Recover(process) = action else {
+        return false;
+    };
+    let durable = &state.processes[process.index()].durable;
+    !durable.committed.is_empty() || durable.statuses.values().any(Status::is_finished)
+}
+
+/// A participant in doubt is told abort by a coordinator that does not know the transaction.
+fn presumed_abort<P: AnyTwoPhaseCommit>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    action: &Action<P>,
+    _: &ModelState<P>,
+) -> bool {
+    let Action::Deliver(envelope) = action else {
+        return false;
+    };
+    let Message::Inquire { transaction } = envelope.message else {
+        return false;
+    };
+    coordinator(state).is_some_and(|c| !c.transactions.contains_key(&transaction))
+        && matches!(
+            status(state, envelope.from, transaction),
+            Some(Status::Prepared { .. })
+        )
+}
+
+fn learnt_from_peer<P: AnyTwoPhaseCommit>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    action: &Action<P>,
+    next: &ModelState<P>,
+) -> bool {
+    let Action::Deliver(envelope) = action else {
+        return false;
+    };
+    let Message::Decision {
+        transaction,
+        decision,
+    } = envelope.message
+    else {
+        return false;
+    };
+    let learnt = match decision {
+        Decision::Commit => Status::Committed,
+        Decision::Abort => Status::Aborted,
+    };
+    envelope.from != COORDINATOR
+        && status(state, envelope.to, transaction) != Some(&learnt)
+        && status(next, envelope.to, transaction) == Some(&learnt)
+}

@@ -1,0 +1,34 @@
+//! Atomic commit and consensus, written once.
+//!
+//! A protocol here is a value with one deterministic step function: no I/O, no clock, no randomness,
+//! no threads. The model checker (package `quorate-models`) steps it through every behaviour that an
+//! environment of losses, crashes and time-outs allows; a server steps the same function with disks
+//! and sockets.
+//!
+//! * [`protocol`] is the vocabulary: [`Protocol`](protocol::Protocol), its
+//!   [`Input`](protocol::Input)s and [`Effects`](protocol::Effects), and the
+//!   [`HoldBack`](protocol::HoldBack) queue that keeps "durable before told".
+//! * [`two_phase_commit`] is two-phase commit with presumed abort.
+//!
+//! # What a driver owes a protocol
+//!
+//! Whoever runs a process, the checker or a server, does this, in this order:
+//!
+//! 1. Read the disk: fold every durable record with [`Protocol::apply`](protocol::Protocol::apply)
+//!    onto the default [`Durable`](protocol::Protocol::Durable), take
+//!    [`Protocol::initial`](protocol::Protocol::initial) as the state, step it with
+//!    [`Input::Start`](protocol::Input::Start).
+//! 2. Feed one input at a time to [`Protocol::step`](protocol::Protocol::step).
+//! 3. Carry out timer effects at once, and put all other effects into the process's
+//!    [`HoldBack`](protocol::HoldBack) queue, in order.
+//! 4. Make the records of the queue durable, in order, as many at a time as it likes, and report each
+//!    number with [`HoldBack::durable`](protocol::HoldBack::durable); send and emit only what the
+//!    queue releases.
+//! 5. Deliver nothing to a process that is down. After a crash begin again at 1: the queue and the
+//!    state are gone; records not yet reported durable may or may not have survived, but those that
+//!    survived are a prefix.
+//!
+//! Messages may be lost, duplicated and reordered at will; outputs are released at least once.
+
+pub mod protocol;
+pub mod two_phase_commit;

@@ -1,0 +1,201 @@
+//! The vocabulary that every protocol shares: processes, inputs, effects, durability.
+//!
+//! A [`Protocol`] is rules and configuration. Its processes are plain values stepped by
+//! [`Protocol::step`], which only reads its arguments: time is a timer that fired, chance is an input.
+//! What a step wants done is a list of [`Effects`]; the [`HoldBack`] queue says when each may happen.
+
+use std::fmt::{self, Debug};
+use std::hash::Hash;
+
+use derive_where::derive_where;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+mod hold_back;
+
+pub use hold_back::{HoldBack, Pending, Release};
+
+/// A process of a protocol: its index, from zero.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct ProcessId(pub u16);
+
+impl ProcessId {
+    /// The process as an index into a list of all processes.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl Debug for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What travels, is stored or is shown: plain data that can be compared, hashed and encoded.
+pub trait Data: Clone + Debug + Eq + Ord + Hash + Serialize + DeserializeOwned {}
+impl<T: Clone + Debug + Eq + Ord + Hash + Serialize + DeserializeOwned> Data for T {}
+
+/// A protocol: rules and configuration, and the one step function of all its processes.
+///
+/// Equal arguments give equal results: `step` has no other source of information.
+pub trait Protocol {
+    /// What a process knows while it is up. Small and canonical: its hash is what a checker explores.
+    type State: Clone + Debug + Eq + Hash;
+    /// What processes send each other.
+    type Message: Data;
+    /// What a process may wait for.
+    type Timer: Data;
+    /// What a process writes to its disk.
+    type Record: Data;
+    /// What a disk holds: the fold of its records. The default is an empty disk.
+    type Durable: Clone + Debug + Default + Eq + Hash;
+    /// What the application asks of a process.
+    type Request: Data;
+    /// What a process tells the application.
+    type Output: Data;
+
+    /// The number of processes. Their ids are `0..processes()`.
+    fn processes(&self) -> usize;
+
+    /// The process's name for people: its role, and a number where there are several.
+    fn name(&self, process: ProcessId) -> String;
+
+    /// The state of `me` before its [`Input::Start`].
+    fn initial(&self, me: ProcessId) -> Self::State;
+
+    /// Takes one step of `me`: changes `state` and lists what is to be done, in order.
+    fn step(
+        &self,
+        me: ProcessId,
+        state: &mut Self::State,
+        input: Input<Self>,
+        effects: &mut Effects<Self>,
+    );
+
+    /// The timers that are set in `state`, in order. A driver that follows
+    /// [`Effect::SetTimer`] and [`Effect::CancelTimer`] has exactly these running; a checker reads
+    /// them off the state, so that they are not part of what it explores.
+    fn timers(&self, state: &Self::State) -> Vec<Self::Timer>;
+
+    /// Folds one record into what a disk holds. Total: any record may follow any other.
+    fn apply(durable: &mut Self::Durable, record: &Self::Record);
+
+    /// What `state` believes that the disk holds once all its records are durable. Checked: the fold
+    /// of the pending records onto the durable ones equals this.
+    fn durable(&self, state: &Self::State) -> Self::Durable;
+}
+
+/// What can happen to a process.
+#[derive_where(Clone, Debug, Eq, PartialEq)]
+pub enum Input<P: Protocol + ?Sized> {
+    /// The process comes up, for the first time or after a crash, and finds this on its disk.
+    Start(P::Durable),
+    /// A message arrives.
+    Receive {
+        /// Who sent it.
+        from: ProcessId,
+        /// What was sent.
+        message: P::Message,
+    },
+    /// A timer that was set has fired, and is set no more.
+    Timeout(P::Timer),
+    /// The application asks for something.
+    Submit(P::Request),
+    /// All records that were written before [`Effects::report_durable`] was called with this position
+    /// are durable.
+    Durable(u64),
+}
+
+/// One thing that a step wants done.
+#[derive_where(Clone, Debug, Eq, PartialEq)]
+pub enum Effect<P: Protocol + ?Sized> {
+    /// Write a *forced* record: nothing that follows may be sent or emitted before it is durable.
+    Persist(P::Record),
+    /// Write a *lazy* record: durable some time, after all records before it; nothing waits for it.
+    Append(P::Record),
+    /// When all records so far are durable, step the process with [`Input::Durable`] of this position.
+    ReportDurable(u64),
+    /// Send a message. It may be lost, duplicated or overtaken.
+    Send {
+        /// To whom.
+        to: ProcessId,
+        /// What.
+        message: P::Message,
+    },
+    /// Tell the application. At least once: a restart may tell it again.
+    Emit(P::Output),
+    /// Start a timer, or start it anew. At once, and forgotten in a crash.
+    SetTimer(P::Timer),
+    /// Stop a timer. At once.
+    CancelTimer(P::Timer),
+}
+
+/// What a step wants done, in order. See [`Effect`] for the meaning of each.
+#[derive_where(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Effects<P: Protocol + ?Sized>(Vec<Effect<P>>);
+
+impl<P: Protocol + ?Sized> Effects<P> {
+    /// No effects.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds [`Effect::Persist`].
+    pub fn persist(&mut self, record: P::Record) {
+        self.0.push(Effect::Persist(record));
+    }
+
+    /// Adds [`Effect::Append`].
+    pub fn append(&mut self, record: P::Record) {
+        self.0.push(Effect::Append(record));
+    }
+
+    /// Adds [`Effect::ReportDurable`].
+    pub fn report_durable(&mut self, position: u64) {
+        self.0.push(Effect::ReportDurable(position));
+    }
+
+    /// Adds [`Effect::Send`].
+    pub fn send(&mut self, to: ProcessId, message: P::Message) {
+        self.0.push(Effect::Send { to, message });
+    }
+
+    /// Adds one [`Effect::Send`] of the same message to each of `to`.
+    pub fn send_all(&mut self, to: impl IntoIterator<Item = ProcessId>, message: &P::Message) {
+        for to in to {
+            self.send(to, message.clone());
+        }
+    }
+
+    /// Adds [`Effect::Emit`].
+    pub fn emit(&mut self, output: P::Output) {
+        self.0.push(Effect::Emit(output));
+    }
+
+    /// Adds [`Effect::SetTimer`].
+    pub fn set_timer(&mut self, timer: P::Timer) {
+        self.0.push(Effect::SetTimer(timer));
+    }
+
+    /// Adds [`Effect::CancelTimer`].
+    pub fn cancel_timer(&mut self, timer: P::Timer) {
+        self.0.push(Effect::CancelTimer(timer));
+    }
+
+    /// The effects so far.
+    pub fn as_slice(&self) -> &[Effect<P>] {
+        &self.0
+    }
+
+    /// Takes the effects out, leaving none.
+    pub fn take(&mut self) -> Vec<Effect<P>> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl<P: Protocol + ?Sized> From<Vec<Effect<P>>> for Effects<P> {
+    fn from(effects: Vec<Effect<P>>) -> Self {
+        Self(effects)
+    }
+}
