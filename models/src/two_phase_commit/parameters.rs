@@ -203,7 +203,7 @@ pub fn instances() -> Vec<Instance> {
                     drops: 1,
                     ..one_crash.clone()
                 },
-                ..two.clone()
+                ..three.clone()
             },
         ),
         instance(
@@ -226,7 +226,7 @@ pub fn instances() -> Vec<Instance> {
             Parameters {
                 requests: RequestOrder::Any,
                 environment: one_crash,
-                ..two.clone()
+                ..three.clone()
             },
         ),
         instance(
