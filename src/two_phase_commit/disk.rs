@@ -9,7 +9,7 @@ use super::{Status, TransactionId};
 use crate::protocol::ProcessId;
 
 /// A record of the log.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub enum Record {
     /// Coordinator, forced at each start: it names transactions in this epoch.
     Started {
@@ -105,6 +105,28 @@ pub(super) fn forget_finished(
     below: TransactionId,
 ) {
     statuses.retain(|&transaction, status| transaction >= below || !status.is_finished());
+}
+
+impl Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Record::Started { epoch } => write!(f, "Started(epoch {epoch})"),
+            Record::Commit {
+                transaction,
+                participants,
+            } => write!(f, "Commit({transaction} for {participants:?})"),
+            Record::End { transaction } => write!(f, "End({transaction})"),
+            Record::Prepared { transaction, peers } if peers.is_empty() => {
+                write!(f, "Prepared({transaction})")
+            }
+            Record::Prepared { transaction, peers } => {
+                write!(f, "Prepared({transaction}, peers {peers:?})")
+            }
+            Record::Committed { transaction } => write!(f, "Committed({transaction})"),
+            Record::Aborted { transaction } => write!(f, "Aborted({transaction})"),
+            Record::Retired { below } => write!(f, "Retired(below {below})"),
+        }
+    }
 }
 
 impl Debug for Durable {

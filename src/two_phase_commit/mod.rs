@@ -76,7 +76,7 @@ impl Display for TransactionId {
 
 impl Debug for TransactionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "t{self}")
+        write!(f, "{self}")
     }
 }
 

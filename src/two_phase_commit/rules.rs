@@ -5,8 +5,8 @@
 
 use super::{Decision, Phase, Standing, TransactionId, Vote};
 
-/// The decisions of two-phase commit: pure functions that return what to do.
-pub trait Rules {
+/// The decisions of two-phase commit: pure functions that return what to do, so that any thread may ask.
+pub trait Rules: Send + Sync {
     /// The epoch in which a coordinator names transactions, when its disk says that the last one was
     /// `recovered`. A new one at each start, so that no id is used twice, whatever a crash has lost.
     fn epoch(&self, recovered: u64) -> u64 {

@@ -360,18 +360,16 @@ where
         way.extend(witness.step_to);
         let mut way = way.into_iter();
         let first = way.next().expect("a way has a state");
-        let initial = self.model.init_states().into_iter();
+        let mut initial = self.model.init_states().into_iter();
         let initial = initial
-            .filter(|state| fingerprint(state) == first)
-            .next()
+            .find(|state| fingerprint(state) == first)
             .expect(NOT_DETERMINISTIC);
         let mut steps: Vec<(M::Action, M::State)> = Vec::new();
         for wanted in way {
             let at = steps.last().map_or(&initial, |(_, state)| state);
-            let step = self.model.next_steps(at).into_iter();
-            let step = step
-                .filter(|(_, state)| fingerprint(state) == wanted)
-                .next()
+            let mut steps_here = self.model.next_steps(at).into_iter();
+            let step = steps_here
+                .find(|(_, state)| fingerprint(state) == wanted)
                 .expect(NOT_DETERMINISTIC);
             steps.push(step);
         }

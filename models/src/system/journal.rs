@@ -6,6 +6,7 @@ use derive_where::derive_where;
 use quorate::protocol::{Effect, ProcessId, Protocol, Release};
 
 use super::{Action, Application, Envelope, System, SystemState};
+use crate::checker::Run;
 
 /// Something that happened on the way to the next state.
 #[derive_where(Clone, Debug)]
@@ -14,6 +15,8 @@ pub enum Event<P: Protocol> {
     Wrote(ProcessId, P::Record, bool),
     /// A record became durable.
     Durable(ProcessId, P::Record),
+    /// A record was not durable yet when its process crashed, and is gone with all that waited for it.
+    Lost(ProcessId, P::Record),
     /// A message went out; or it was lost at once, because enough copies of it were in flight.
     Sent(Envelope<P::Message>, bool),
     /// The application was told.
@@ -106,6 +109,34 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
         }
     }
 
+    /// A run's actions as sentences.
+    pub fn sentences(&self, run: &Run<Self>) -> Vec<String> {
+        let actions = run.steps.iter().map(|(action, _)| action);
+        actions.map(|action| self.sentence(action)).collect()
+    }
+
+    /// A run for people, line by line: who did what, what came of it, what was lost, and what each process
+    /// believes at the end.
+    pub fn narrate(&self, run: &Run<Self>) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut at = &run.initial;
+        for (number, (action, next)) in (1..).zip(&run.steps) {
+            lines.push(format!("{number:>3}. {}", self.sentence(action)));
+            let (_, events) = self
+                .explain(at, action)
+                .unwrap_or_else(|| (at.clone(), Vec::new()));
+            lines.extend(
+                events
+                    .iter()
+                    .map(|event| format!("       {}", self.event(event))),
+            );
+            at = next;
+        }
+        lines.push("at the end:".to_owned());
+        lines.extend(self.beliefs(at).lines().map(|line| format!("     {line}")));
+        lines
+    }
+
     /// What happened in a step, and what each process believes after it.
     pub fn describe(&self, events: &[Event<P>], next: &SystemState<P, A>) -> String {
         let mut text = String::new();
@@ -125,6 +156,9 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
             Event::Wrote(process, record, true) => format!("{} forces {record:?}", name(process)),
             Event::Wrote(process, record, false) => format!("{} writes {record:?}", name(process)),
             Event::Durable(process, record) => format!("{} has {record:?} on disk", name(process)),
+            Event::Lost(process, record) => {
+                format!("{} loses {record:?}: it was not durable", name(process))
+            }
             Event::Sent(Envelope { from, to, message }, true) => {
                 format!("{} sends {message:?} to {}", name(from), name(to))
             }

@@ -85,6 +85,9 @@ pub struct SystemState<P: Protocol, A: Application<P>> {
     pub drops: u8,
 }
 
+/// The state that a step leads to, and what happened on the way.
+pub type Step<P, A> = (SystemState<P, A>, Vec<Event<P>>);
+
 /// What can happen in a [`System`].
 #[derive_where(Clone, Debug, Eq, PartialEq)]
 pub enum Action<P: Protocol> {
@@ -136,13 +139,13 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
     }
 
     fn initial(&self, journal: &mut Journal<P>) -> SystemState<P, A> {
-        let blank = Process {
+        let blank = Arc::new(Process {
             state: None,
             durable: P::Durable::default(),
             hold_back: HoldBack::new(),
-        };
+        });
         let mut state = SystemState {
-            processes: vec![Arc::new(blank); self.protocol.processes()],
+            processes: vec![blank; self.protocol.processes()],
             network: Arc::default(),
             view: Arc::new(self.application.initial()),
             crashes: 0,
@@ -194,9 +197,12 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
             Action::Flush(process) => self.flush(&mut next, *process, 1, journal),
             Action::Crash(process, lost) => {
                 Arc::make_mut(&mut next.network).remove_last(lost);
-                let process = Arc::make_mut(&mut next.processes[process.index()]);
+                let id = *process;
+                let process = Arc::make_mut(&mut next.processes[id.index()]);
                 process.state = None;
-                process.hold_back = HoldBack::new();
+                for pending in std::mem::take(&mut process.hold_back).pending() {
+                    journal.note(Event::Lost(id, pending.record.clone()));
+                }
                 next.crashes += 1;
             }
             Action::Recover(process) => self.start(&mut next, *process, journal),
@@ -313,11 +319,7 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
     }
 
     /// The next state and what happened on the way, or nothing if the action changes nothing.
-    pub fn explain(
-        &self,
-        state: &SystemState<P, A>,
-        action: &Action<P>,
-    ) -> Option<(SystemState<P, A>, Vec<Event<P>>)> {
+    pub fn explain(&self, state: &SystemState<P, A>, action: &Action<P>) -> Option<Step<P, A>> {
         let mut journal = Journal::recording();
         let next = self.after(state, action, &mut journal);
         (next != *state).then(|| (next, journal.into_events()))

@@ -5,7 +5,10 @@ use quorate::two_phase_commit::{Rules, TwoPhaseCommit};
 use crate::checker::{self, stateright_properties};
 use crate::system::System;
 
+pub mod actor_model;
 pub mod application;
+pub mod entry;
+pub mod mutants;
 pub mod parameters;
 pub mod properties;
 

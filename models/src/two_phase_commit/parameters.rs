@@ -133,7 +133,57 @@ pub fn instances() -> Vec<Instance> {
         participants: 2,
         ..Parameters::default()
     };
+    let no_crash = |participants, cooperative, transactions| Parameters {
+        participants,
+        cooperative,
+        transactions,
+        ..Parameters::default()
+    };
     vec![
+        instance(
+            "lone-participant",
+            "1 participant, which has no peers to ask",
+            false,
+            no_crash(1, true, 1),
+        ),
+        instance("no-crash", "2 participants", false, no_crash(2, false, 1)),
+        instance("no-crash-3", "3 participants", false, no_crash(3, false, 1)),
+        instance(
+            "cooperative-2",
+            "2 participants that ask each other when in doubt",
+            false,
+            no_crash(2, true, 1),
+        ),
+        instance(
+            "cooperative-3",
+            "3 participants that ask each other when in doubt",
+            false,
+            no_crash(3, true, 1),
+        ),
+        instance(
+            "successive",
+            "two transactions of 1 participant",
+            false,
+            no_crash(1, false, 2),
+        ),
+        instance(
+            "successive-crash",
+            "two transactions of 1 participant, a crash, buffered disk",
+            false,
+            Parameters {
+                environment: buffered.clone(),
+                ..no_crash(1, false, 2)
+            },
+        ),
+        instance(
+            "small-buffered",
+            "2 participants, a crash, buffered disk",
+            false,
+            Parameters {
+                environment: buffered.clone(),
+                ..two.clone()
+            },
+        ),
         instance(
             "small",
             "2 participants, a crash",

@@ -60,6 +60,8 @@ pub const NAMES_ARE_UNIQUE: &str = "a transaction's name is never reused";
 pub const DECISION_NEVER_UNDONE: &str = "a coordinator's decision is never undone";
 /// A participant that has told commit never promises again.
 pub const COMMITTED_NEVER_PREPARED: &str = "a committed transaction is never prepared again";
+/// A participant promises only for work that it has at hand.
+pub const PROMISE_NEEDS_WORK: &str = "a promise is made only for work at hand";
 
 /// The properties that apply under these parameters.
 pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
@@ -89,6 +91,7 @@ pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property
         ),
         Property::holds(DECISION_NEVER_UNDONE, EveryStep(decision_never_undone)),
         Property::holds(COMMITTED_NEVER_PREPARED, Always(committed_never_prepared)),
+        Property::holds(PROMISE_NEEDS_WORK, EveryStep(promise_needs_work)),
         Property::holds(
             "a commit",
             Sometimes(|_, state: &ModelState<P>| commits(&state.view)),
@@ -227,6 +230,29 @@ fn status<P: AnyTwoPhaseCommit>(
         State::Coordinator(_) => None,
         State::Participant(participant) => participant.statuses.get(&transaction),
     }
+}
+
+/// What a participant has newly promised, it was working on.
+fn promise_needs_work<P: AnyTwoPhaseCommit>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    _: &Action<P>,
+    next: &ModelState<P>,
+) -> bool {
+    next.live().all(|(id, knows)| {
+        let State::Participant(participant) = knows else {
+            return true;
+        };
+        // A recovery makes no promises, it remembers them.
+        let recovers = state.processes[id.index()].state.is_none();
+        participant.statuses.iter().all(|(&transaction, now)| {
+            let before = status(state, id, transaction);
+            recovers
+                || before == Some(now)
+                || !matches!(now, Status::Prepared { .. })
+                || before == Some(&Status::Working)
+        })
+    })
 }
 
 /// A participant has promised, and does not know the outcome.

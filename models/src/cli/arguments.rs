@@ -1,0 +1,172 @@
+//! What the command line understands.
+
+use std::num::{NonZeroU16, NonZeroU64};
+
+use clap::builder::EnumValueParser;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, ValueEnum, value_parser};
+use quorate_models::catalogue::{Entry, MODELS};
+use quorate_models::report::Engine;
+
+/// How to report.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Format {
+    /// Tables, for people.
+    Table,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The whole command line.
+pub fn command() -> Command {
+    Command::new("cargo models")
+        .about("Checks, breaks and explores Quorate's protocol models")
+        .long_about(
+            "Checks, breaks and explores Quorate's protocol models.\n\n\
+             Without a command it checks the default instances of every model.\n\n\
+             Exit codes: 0 every claim came out as expected, 1 not as expected, 2 wrong usage, \
+             3 not exhausted.",
+        )
+        .disable_help_subcommand(true)
+        .arg(
+            Arg::new("format")
+                .long("format")
+                .help("How to report")
+                .global(true)
+                .value_parser(EnumValueParser::<Format>::new())
+                .default_value("table"),
+        )
+        .arg(
+            Arg::new("threads")
+                .long("threads")
+                .help("Worker threads [default: as many as the machine has]")
+                .global(true)
+                .value_name("COUNT")
+                .value_parser(value_parser!(NonZeroU16)),
+        )
+        .arg(
+            Arg::new("memory")
+                .long("memory")
+                .help("Resident memory at which a search stops, in MiB")
+                .global(true)
+                .value_name("MIB")
+                .value_parser(value_parser!(NonZeroU64))
+                .default_value("8192"),
+        )
+        .subcommand(Command::new("list").about("Lists models, their instances and their mutants"))
+        .subcommand(check())
+        .subcommand(
+            Command::new("mutants")
+                .about("Looks for each mutant: a bug that survives is a failure")
+                .arg(
+                    Arg::new("model")
+                        .value_name("MODEL")
+                        .help("Only this model's"),
+                )
+                .arg(
+                    Arg::new("mutant")
+                        .long("mutant")
+                        .value_name("NAME")
+                        .help("Only this mutant"),
+                ),
+        )
+        .subcommand(explore())
+}
+
+fn check() -> Command {
+    let check = Command::new("check")
+        .about("Checks one model, or all: the default instances, or one named or described")
+        .subcommand_value_name("MODEL")
+        .subcommand_help_heading("Models")
+        .disable_help_subcommand(true)
+        .allow_external_subcommands(true)
+        .arg(instance_argument())
+        .arg(engine_argument());
+    let model = |entry: &&'static dyn Entry| {
+        let model = Command::new(entry.name()).about(entry.summary());
+        entry
+            .flags(model.next_help_heading("Parameters, in place of the instance's own"))
+            .next_help_heading(None)
+            .arg(instance_argument())
+            .arg(engine_argument())
+    };
+    check.subcommands(MODELS.iter().map(model))
+}
+
+fn explore() -> Command {
+    let explore = Command::new("explore")
+        .about("Serves a model, or a mutant, in Stateright's web Explorer")
+        .subcommand_value_name("MODEL")
+        .subcommand_help_heading("Models")
+        .disable_help_subcommand(true)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .allow_external_subcommands(true);
+    let model = |entry: &&'static dyn Entry| {
+        let model = Command::new(entry.name()).about(entry.summary());
+        entry
+            .flags(model.next_help_heading("Parameters, in place of the instance's own"))
+            .next_help_heading(None)
+            .arg(instance_argument())
+            .arg(
+                Arg::new("mutant")
+                    .long("mutant")
+                    .value_name("NAME")
+                    .help("Explore this mutant, in the instance that shows it"),
+            )
+            .arg(
+                Arg::new("address")
+                    .long("address")
+                    .value_name("HOST:PORT")
+                    .help("Where to serve; port 0 takes a free one")
+                    .default_value("127.0.0.1:3000"),
+            )
+    };
+    explore.subcommands(MODELS.iter().map(model))
+}
+
+fn instance_argument() -> Arg {
+    Arg::new("instance")
+        .long("instance")
+        .value_name("NAME")
+        .help("A named instance; see 'list'")
+}
+
+fn engine_argument() -> Arg {
+    Arg::new("engine")
+        .long("engine")
+        .help("Which search visits the states; Stateright's cannot check properties of steps")
+        .value_parser(EnumValueParser::<Engine>::new())
+        .default_value("quorate")
+}
+
+/// The threads asked for, or as many as the machine has.
+pub fn threads(matches: &ArgMatches) -> usize {
+    match matches.get_one::<NonZeroU16>("threads") {
+        Some(threads) => usize::from(threads.get()),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+/// The memory limit in bytes.
+pub fn memory_max(matches: &ArgMatches) -> usize {
+    let mebibytes: NonZeroU64 = *matches.get_one("memory").expect("has a default");
+    usize::try_from(mebibytes.get())
+        .map_or(usize::MAX, |mebibytes| mebibytes.saturating_mul(1 << 20))
+}
+
+/// What a model's parser makes of no flags at all.
+pub fn no_flags(entry: &dyn Entry) -> ArgMatches {
+    entry
+        .flags(Command::new(entry.name()))
+        .get_matches_from([entry.name()])
+}
+
+/// Whether any of the model's own parameters is given.
+pub fn has_parameters(flags: &ArgMatches) -> bool {
+    let others = ["instance", "engine", "format", "threads", "memory"];
+    flags.ids().any(|id| {
+        !others.contains(&id.as_str())
+            && flags.value_source(id.as_str()) == Some(ValueSource::CommandLine)
+    })
+}

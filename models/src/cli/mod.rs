@@ -1,0 +1,205 @@
+//! The command line: parses, dispatches, and turns outcomes into exit codes.
+//!
+//! 0 as expected, 1 not as expected, 2 wrong usage, 3 not exhausted.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+use quorate_models::catalogue::{self, Entry, MODELS, Subject, UsageError};
+use quorate_models::checker::Options;
+use quorate_models::report::{CheckReport, Engine, MutantReport, Outcome};
+
+mod arguments;
+mod output;
+mod progress;
+
+use arguments::Format;
+use progress::Watch;
+
+const WRONG_USAGE: u8 = 2;
+
+/// Runs the command line with these arguments, the program's name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Wrong usage that the parser finds itself ends with exit code 2 here.
+    let matches = arguments::command().get_matches_from(arguments);
+    match dispatch(&matches) {
+        Ok(outcome) => ExitCode::from(outcome.exit_code()),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(WRONG_USAGE)
+        }
+    }
+}
+
+fn dispatch(matches: &ArgMatches) -> Result<Outcome, UsageError> {
+    let session = Session {
+        format: *matches.get_one("format").expect("has a default"),
+        threads: arguments::threads(matches),
+        memory_max: arguments::memory_max(matches),
+    };
+    match matches.subcommand() {
+        None => session.check_all(None, Engine::default()),
+        Some(("list", _)) => {
+            output::list(session.format);
+            Ok(Outcome::AsExpected)
+        }
+        Some(("check", check)) => {
+            let engine = *check.get_one("engine").expect("has a default");
+            let instance = check.get_one::<String>("instance").map(String::as_str);
+            match check.subcommand() {
+                None => session.check_all(instance, engine),
+                Some((name, flags)) => {
+                    let entry = catalogue::model(name)?;
+                    let instance = flags.get_one::<String>("instance").map(String::as_str);
+                    let engine = *flags.get_one("engine").expect("has a default");
+                    session.check_model(entry, instance, flags, engine)
+                }
+            }
+        }
+        Some(("mutants", mutants)) => {
+            let model = mutants.get_one::<String>("model").map(String::as_str);
+            let mutant = mutants.get_one::<String>("mutant").map(String::as_str);
+            session.mutants(model, mutant)
+        }
+        Some(("explore", explore)) => {
+            let Some((name, flags)) = explore.subcommand() else {
+                unreachable!("the parser demands a model");
+            };
+            let entry = catalogue::model(name)?;
+            let instance = flags.get_one::<String>("instance").map(String::as_str);
+            let subject = match flags.get_one::<String>("mutant") {
+                Some(name) => Subject::Mutant { name, instance },
+                None => Subject::Instance(instance.unwrap_or("default")),
+            };
+            let address = flags.get_one::<String>("address").expect("has a default");
+            match entry.explore(subject, flags, address)? {}
+        }
+        Some((other, _)) => unreachable!("the parser knows no command {other}"),
+    }
+}
+
+/// How this run of the program checks and reports.
+struct Session {
+    format: Format,
+    threads: usize,
+    memory_max: usize,
+}
+
+impl Session {
+    /// Checks the instances of every model that are checked by default, or those of the given name.
+    fn check_all(&self, instance: Option<&str>, engine: Engine) -> Result<Outcome, UsageError> {
+        let mut reports = Vec::new();
+        for entry in MODELS {
+            let flags = arguments::no_flags(*entry);
+            for listed in entry.instances() {
+                if instance.map_or(listed.by_default, |name| name == listed.instance) {
+                    reports.push(self.check(*entry, listed.instance, &flags, engine)?);
+                }
+            }
+        }
+        if let (true, Some(name)) = (reports.is_empty(), instance) {
+            let all = MODELS.iter().flat_map(|model| model.instances());
+            let known: Vec<&str> = all.map(|listed| listed.instance).collect();
+            return Err(UsageError::unknown("instance", name, known));
+        }
+        Ok(self.finish_checks(&reports))
+    }
+
+    /// Checks one instance of a model: the one named, or `default` if parameters are given; or without
+    /// either all that are checked by default.
+    fn check_model(
+        &self,
+        entry: &dyn Entry,
+        instance: Option<&str>,
+        flags: &ArgMatches,
+        engine: Engine,
+    ) -> Result<Outcome, UsageError> {
+        let named = match instance {
+            Some(name) => Some(name),
+            None => arguments::has_parameters(flags).then_some("default"),
+        };
+        let reports = match named {
+            Some(name) => vec![self.check(entry, name, flags, engine)?],
+            None => {
+                let instances = entry.instances().into_iter().filter(|i| i.by_default);
+                let check =
+                    |i: catalogue::InstanceSummary| self.check(entry, i.instance, flags, engine);
+                instances.map(check).collect::<Result<_, _>>()?
+            }
+        };
+        Ok(self.finish_checks(&reports))
+    }
+
+    fn check(
+        &self,
+        entry: &dyn Entry,
+        instance: &str,
+        flags: &ArgMatches,
+        engine: Engine,
+    ) -> Result<CheckReport, UsageError> {
+        let watch = Watch::start(format!("{} {instance}", entry.name()));
+        let report = entry.check(instance, flags, engine, &self.options(&|p| watch.report(p)));
+        watch.finish(report.as_ref().ok().map(output::check_line));
+        let report = report?;
+        if self.format == Format::Json {
+            output::json(&report);
+        }
+        Ok(report)
+    }
+
+    fn finish_checks(&self, reports: &[CheckReport]) -> Outcome {
+        if self.format == Format::Table {
+            output::checks(reports);
+        }
+        worst(reports.iter().map(CheckReport::outcome))
+    }
+
+    fn mutants(&self, model: Option<&str>, mutant: Option<&str>) -> Result<Outcome, UsageError> {
+        let models = match model {
+            Some(name) => vec![catalogue::model(name)?],
+            None => MODELS.to_vec(),
+        };
+        let all = models
+            .iter()
+            .flat_map(|&entry| entry.mutants().into_iter().map(move |m| (entry, m.mutant)));
+        let (chosen, others): (Vec<_>, Vec<_>) =
+            all.partition(|(_, name)| mutant.is_none_or(|wanted| wanted == *name));
+        if let (true, Some(name)) = (chosen.is_empty(), mutant) {
+            let known = others.iter().map(|(_, known)| *known);
+            return Err(UsageError::unknown("mutant", name, known));
+        }
+        let mut reports = Vec::new();
+        for (entry, name) in chosen {
+            let watch = Watch::start(format!("{} mutant {name}", entry.name()));
+            let report = entry.check_mutant(name, &self.options(&|p| watch.report(p)));
+            watch.finish(None);
+            let report = report?;
+            match self.format {
+                Format::Json => output::json(&report),
+                Format::Table => output::mutant(&report),
+            }
+            reports.push(report);
+        }
+        if self.format == Format::Table {
+            output::mutants(&reports);
+        }
+        Ok(worst(reports.iter().map(MutantReport::outcome)))
+    }
+
+    fn options<'a>(
+        &self,
+        progress: &'a (dyn Fn(&quorate_models::checker::Progress) + Sync),
+    ) -> Options<'a> {
+        Options {
+            threads: self.threads,
+            memory_max: self.memory_max,
+            stop_at: None,
+            progress: Some(progress),
+        }
+    }
+}
+
+fn worst(outcomes: impl Iterator<Item = Outcome>) -> Outcome {
+    outcomes.max().unwrap_or(Outcome::AsExpected)
+}

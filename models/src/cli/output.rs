@@ -1,0 +1,240 @@
+//! What the command line prints on standard output.
+
+use std::io::Write;
+
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::HumanCount;
+use itertools::Itertools;
+use quorate_models::catalogue::MODELS;
+use quorate_models::report::{CheckReport, Engine, MutantReport, Outcome, PropertyReport};
+use serde::Serialize;
+
+use super::arguments::Format;
+
+/// Writes to standard output. Whoever reads it may stop reading.
+fn print(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints an object on a line.
+pub fn json(object: &impl Serialize) {
+    print(&serde_json::to_string(object).expect("reports are plain data"));
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_header(header);
+    table
+}
+
+fn count(number: usize) -> String {
+    HumanCount(number as u64).to_string()
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::AsExpected => "as expected",
+        Outcome::NotAsExpected => "NOT AS EXPECTED",
+        Outcome::NotExhausted => "NOT EXHAUSTED",
+    }
+}
+
+/// Models with their instances and mutants.
+pub fn list(format: Format) {
+    for model in MODELS {
+        if format == Format::Json {
+            model.instances().iter().for_each(json);
+            model.mutants().iter().for_each(json);
+            continue;
+        }
+        print(&format!("{}: {}\n", model.name(), model.summary()));
+        let mut instances = table(&["instance", "what it shows", "by default"]);
+        for listed in model.instances() {
+            let by_default = if listed.by_default { "yes" } else { "" };
+            instances.add_row([listed.instance, listed.summary, by_default]);
+        }
+        print(&instances.to_string());
+        let mut mutants = table(&["mutant", "what it does wrong", "breaks", "in instance"]);
+        for listed in model.mutants() {
+            mutants.add_row([
+                listed.mutant,
+                listed.summary,
+                listed.breaks,
+                listed.instance,
+            ]);
+        }
+        print(&mutants.to_string());
+    }
+}
+
+/// A finished check in a line.
+pub fn check_line(report: &CheckReport) -> String {
+    let states = &report.states;
+    let stopped = report.stopped.as_deref();
+    format!(
+        "{} states, {} generated, depth {}, {:.1} s, {}",
+        count(states.unique),
+        count(states.generated),
+        states.depth,
+        report.seconds,
+        stopped.map_or("exhausted".to_owned(), |why| format!("stopped {why}")),
+    )
+}
+
+/// Finished checks: a table of instances, a table of claims, and each counterexample.
+pub fn checks(reports: &[CheckReport]) {
+    let header = [
+        "model",
+        "instance",
+        "states",
+        "generated",
+        "depth",
+        "seconds",
+        "exhausted",
+        "claims",
+    ];
+    let mut instances = table(&header);
+    for column in 2..=5 {
+        if let Some(column) = instances.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for report in reports {
+        let total = report.properties.len();
+        let as_expected = |p: &&PropertyReport| p.holds == p.expected;
+        let expected = report.properties.iter().filter(as_expected).count();
+        instances.add_row([
+            report.model.to_owned(),
+            report.instance.clone(),
+            count(report.states.unique),
+            count(report.states.generated),
+            report.states.depth.to_string(),
+            format!("{:.1}", report.seconds),
+            if report.exhausted { "yes" } else { "NO" }.to_owned(),
+            format!("{expected} of {total} {}", word(report.outcome())),
+        ]);
+    }
+    print(&instances.to_string());
+    claims(reports);
+    for report in reports {
+        if let Some(why) = &report.stopped {
+            print(&format!(
+                "{} {}: stopped {why}",
+                report.model, report.instance
+            ));
+        }
+        for property in &report.properties {
+            counterexample(report, property);
+        }
+    }
+    if reports
+        .iter()
+        .any(|report| report.engine != Engine::Quorate)
+    {
+        print("Not checked: properties of steps. Stateright has none; use --engine quorate.");
+    }
+}
+
+fn claims(reports: &[CheckReport]) {
+    let mut claims = table(&["model", "claim", "kind", "expected", "verdict"]);
+    let all = reports
+        .iter()
+        .flat_map(|report| report.properties.iter().map(move |p| (report, p)));
+    let named = all.into_group_map_by(|(report, p)| (report.model, p.name, p.kind, p.expected));
+    // In the order in which the models state them.
+    let order = reports
+        .iter()
+        .flat_map(|r| {
+            r.properties
+                .iter()
+                .map(move |p| (r.model, p.name, p.kind, p.expected))
+        })
+        .unique();
+    for key @ (model, name, kind, expected) in order {
+        let checked = &named[&key];
+        let different = checked.iter().filter(|(_, p)| p.holds != expected);
+        let different: Vec<&str> = different.map(|(r, _)| r.instance.as_str()).collect();
+        let verdict = match (different.as_slice(), checked.len()) {
+            ([], 1) => "as expected".to_owned(),
+            ([], instances) => format!("as expected in {instances} instances"),
+            (different, _) => format!("NOT AS EXPECTED in {}", different.join(", ")),
+        };
+        let expected = if expected { "holds" } else { "fails" };
+        claims.add_row([model, name, kind, expected, &verdict]);
+    }
+    print(&claims.to_string());
+}
+
+fn counterexample(report: &CheckReport, property: &PropertyReport) {
+    let missing = property.counterexample.is_none();
+    if property.holds == property.expected && missing {
+        return;
+    }
+    let heading = format!("{} {}: {}", report.model, report.instance, property.name);
+    if missing {
+        let reason = if property.holds {
+            "holds"
+        } else {
+            "never happens"
+        };
+        return print(&format!("{heading}: {reason}"));
+    }
+    print(&format!("{heading}: a shortest counterexample"));
+    for (number, step) in (1..).zip(property.counterexample.iter().flatten()) {
+        print(&format!("{number:>3}. {step}"));
+    }
+}
+
+/// One mutant, with its shortest counterexample.
+pub fn mutant(report: &MutantReport) {
+    print(&format!("{}: {}", report.mutant, report.summary));
+    let Some(steps) = report.steps else {
+        let why = if report.complete {
+            "SURVIVES"
+        } else {
+            "NOT EXHAUSTED"
+        };
+        print(&format!(
+            "  {why} in {}: {} is not broken\n",
+            report.instance, report.breaks
+        ));
+        return;
+    };
+    print(&format!(
+        "  breaks {} in {steps} steps, in {}:",
+        report.breaks, report.instance
+    ));
+    for line in &report.run {
+        print(&format!("  {line}"));
+    }
+    if let Some(fragment) = &report.fragment {
+        print(&format!(
+            "  to see it: cargo models explore {} --mutant {}\n  and open   http://127.0.0.1:3000/{fragment}\n",
+            report.model, report.mutant
+        ));
+    }
+}
+
+/// All mutants, in a table.
+pub fn mutants(reports: &[MutantReport]) {
+    let mut mutants = table(&[
+        "model", "mutant", "breaks", "instance", "steps", "seconds", "found",
+    ]);
+    for report in reports {
+        mutants.add_row([
+            report.model.to_owned(),
+            report.mutant.to_owned(),
+            report.breaks.to_owned(),
+            report.instance.to_owned(),
+            report
+                .steps
+                .map(|steps| steps.to_string())
+                .unwrap_or_default(),
+            format!("{:.1}", report.seconds),
+            if report.found { "yes" } else { "NO" }.to_owned(),
+        ]);
+    }
+    print(&mutants.to_string());
+}

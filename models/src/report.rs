@@ -1,0 +1,190 @@
+//! What the checker reports, as data: one JSON object a line, or tables for people.
+
+use serde::Serialize;
+use stateright::Model;
+
+use crate::checker::{End, Exploration, Run, Verdict};
+
+/// The result of checking one instance of one model.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckReport {
+    /// The model's name.
+    pub model: &'static str,
+    /// The instance's name.
+    pub instance: String,
+    /// All its parameters.
+    pub parameters: serde_json::Value,
+    /// Which search visited the states.
+    pub engine: Engine,
+    /// Whether every reachable state was visited.
+    pub exhausted: bool,
+    /// Why not, if not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// How many states there are.
+    pub states: States,
+    /// How long it took.
+    pub seconds: f64,
+    /// Each property that the engine can check.
+    pub properties: Vec<PropertyReport>,
+}
+
+/// Which search visits the states.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// Quorate's own.
+    #[default]
+    Quorate,
+    /// Stateright's breadth-first search; it cannot check properties of steps.
+    StaterightBfs,
+    /// Stateright's depth-first search; it cannot check properties of steps.
+    StaterightDfs,
+}
+
+/// How many states were visited.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct States {
+    /// Distinct states.
+    pub unique: usize,
+    /// States generated, initial states and repetitions included.
+    pub generated: usize,
+    /// States on a longest shortest run; of Stateright's depth-first search, on its longest.
+    pub depth: usize,
+}
+
+/// What was found out about one property.
+#[derive(Clone, Debug, Serialize)]
+pub struct PropertyReport {
+    /// Its name.
+    pub name: &'static str,
+    /// Its kind: always, sometimes, every step, some step.
+    pub kind: &'static str,
+    /// Whether it was expected to hold.
+    pub expected: bool,
+    /// Whether it holds in the states visited.
+    pub holds: bool,
+    /// Whether that would stay so if more states were visited.
+    #[serde(skip)]
+    pub definite: bool,
+    /// A run that shows that it does not, step by step.
+    pub counterexample: Option<Vec<String>>,
+}
+
+/// The result of looking for one mutant.
+#[derive(Clone, Debug, Serialize)]
+pub struct MutantReport {
+    /// The model's name.
+    pub model: &'static str,
+    /// The mutant's name.
+    pub mutant: &'static str,
+    /// The property that it must break.
+    pub breaks: &'static str,
+    /// The instance in which that must be found.
+    pub instance: &'static str,
+    /// Whether it was.
+    pub found: bool,
+    /// The length of the shortest counterexample.
+    pub steps: Option<usize>,
+    /// How long it took.
+    pub seconds: f64,
+    /// What it does wrong.
+    #[serde(skip)]
+    pub summary: &'static str,
+    /// Whether the search ended because all states were visited or the mutant was found.
+    #[serde(skip)]
+    pub complete: bool,
+    /// The shortest counterexample: who did what, and what each process believes at the end.
+    #[serde(skip)]
+    pub run: Vec<String>,
+    /// Where the counterexample opens in the Explorer, behind its address.
+    #[serde(skip)]
+    pub fragment: Option<String>,
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Outcome {
+    /// Every claim came out as expected.
+    AsExpected,
+    /// Nothing unexpected was found, but not every state was visited.
+    NotExhausted,
+    /// A claim did not come out as expected.
+    NotAsExpected,
+}
+
+impl Outcome {
+    /// The exit code of the command line.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Outcome::AsExpected => 0,
+            Outcome::NotAsExpected => 1,
+            Outcome::NotExhausted => 3,
+        }
+    }
+}
+
+impl CheckReport {
+    /// How it came out. What could still change if more states were visited is not held against it.
+    pub fn outcome(&self) -> Outcome {
+        let unexpected = |p: &&PropertyReport| p.holds != p.expected;
+        let mut unexpected = self.properties.iter().filter(unexpected);
+        if unexpected.any(|p| self.exhausted || p.definite) {
+            Outcome::NotAsExpected
+        } else if self.exhausted {
+            Outcome::AsExpected
+        } else {
+            Outcome::NotExhausted
+        }
+    }
+}
+
+impl MutantReport {
+    /// How it came out: a mutant that survives is a failure.
+    pub fn outcome(&self) -> Outcome {
+        match (self.found, self.complete) {
+            (true, _) => Outcome::AsExpected,
+            (false, true) => Outcome::NotAsExpected,
+            (false, false) => Outcome::NotExhausted,
+        }
+    }
+}
+
+/// Turns a search's result into a report.
+pub fn check_report<M: Model>(
+    (model_name, instance): (&'static str, String),
+    parameters: serde_json::Value,
+    engine: Engine,
+    exploration: &Exploration<M>,
+    describe_run: impl Fn(&Run<M>) -> Vec<String>,
+) -> CheckReport {
+    let property = |verdict: &Verdict<M>| PropertyReport {
+        name: verdict.property.name,
+        kind: verdict.property.condition.kind(),
+        expected: verdict.property.expected,
+        holds: verdict.holds(),
+        definite: verdict.witness.is_some(),
+        counterexample: verdict.counterexample().map(&describe_run),
+    };
+    let progress = exploration.progress;
+    CheckReport {
+        model: model_name,
+        instance,
+        parameters,
+        engine,
+        exhausted: exploration.exhausted(),
+        stopped: match exploration.end {
+            End::Exhausted => None,
+            End::Found => Some("at the first counterexample".into()),
+            End::Memory => Some("at the memory limit".into()),
+            End::Boundary(cut) => Some(format!("at the model's boundary, {cut} times")),
+        },
+        states: States {
+            unique: progress.unique,
+            generated: progress.generated,
+            depth: progress.depth,
+        },
+        seconds: progress.elapsed.as_secs_f64(),
+        properties: exploration.verdicts.iter().map(property).collect(),
+    }
+}

@@ -1,0 +1,398 @@
+//! Bugs of two-phase commit, each with the property that it must break and the instance that shows it.
+
+use quorate::protocol::{Effect, ProcessId};
+use quorate::two_phase_commit::{
+    COORDINATOR, Decision, Durable, Phase, Published, Record, Rules, Standing, TransactionId,
+    TwoPhaseCommit, Vote,
+};
+
+use super::parameters::Parameters;
+use super::{properties, protocol};
+use crate::mutant::{Mutated, RewriteEffects, RewriteRecovered};
+
+/// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
+pub type MutatedTwoPhaseCommit = Mutated<TwoPhaseCommit<&'static dyn Rules>>;
+
+/// A wrong two-phase commit.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutant {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does wrong, as a sentence.
+    pub summary: &'static str,
+    /// The property that it must break.
+    pub breaks: &'static str,
+    /// The instance in which that must be found.
+    pub instance: &'static str,
+    /// Where the bug is.
+    pub bug: Bug,
+}
+
+/// Where a bug is.
+#[derive(Clone, Copy)]
+pub enum Bug {
+    /// A rule, by the name of its method, is overridden.
+    Rule(&'static str, &'static dyn Rules),
+    /// Effects are weakened or reordered.
+    Effects(RewriteEffects<TwoPhaseCommit<&'static dyn Rules>>),
+    /// A disk forgets.
+    Recovered(RewriteRecovered<TwoPhaseCommit<&'static dyn Rules>>),
+}
+
+impl std::fmt::Debug for Bug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Bug::Rule(rule, _) => write!(f, "the rule {rule}"),
+            Bug::Effects(_) => write!(f, "effects"),
+            Bug::Recovered(_) => write!(f, "recovery"),
+        }
+    }
+}
+
+impl Mutant {
+    /// The wrong protocol.
+    pub fn protocol(&self, parameters: &Parameters) -> MutatedTwoPhaseCommit {
+        let (mut rules, mut effects, mut recovered): (&'static dyn Rules, _, _) =
+            (&Published, None, None);
+        match self.bug {
+            Bug::Rule(_, wrong) => rules = wrong,
+            Bug::Effects(rewrite) => effects = Some(rewrite),
+            Bug::Recovered(rewrite) => recovered = Some(rewrite),
+        }
+        Mutated {
+            protocol: protocol(parameters, rules),
+            effects,
+            recovered,
+        }
+    }
+}
+
+/// Defines a type whose rules are the published ones but for one.
+macro_rules! wrong_rule {
+    ($name:ident, fn $($rule:tt)*) => {
+        #[derive(Debug)]
+        struct $name;
+        impl Rules for $name {
+            fn $($rule)*
+        }
+    };
+}
+
+wrong_rule!(
+    SameEpoch,
+    fn epoch(&self, recovered: u64) -> u64 {
+        recovered.max(1)
+    }
+);
+wrong_rule!(
+    YesAfterAbort,
+    fn vote(&self, standing: Standing) -> Option<Vote> {
+        match standing {
+            Standing::Aborted => Some(Vote::Yes),
+            _ => Published.vote(standing),
+        }
+    }
+);
+wrong_rule!(
+    YesWithoutWork,
+    fn vote(&self, standing: Standing) -> Option<Vote> {
+        match standing {
+            Standing::Unknown => Some(Vote::Yes),
+            _ => Published.vote(standing),
+        }
+    }
+);
+wrong_rule!(
+    AnyYesCommits,
+    fn commits(&self, yes: usize, _: usize) -> bool {
+        yes > 0
+    }
+);
+wrong_rule!(
+    MajorityCommits,
+    fn commits(&self, yes: usize, participants: usize) -> bool {
+        yes > participants / 2
+    }
+);
+wrong_rule!(
+    MissingVoteIsYes,
+    fn deadline(&self, _: usize, _: usize) -> Decision {
+        Decision::Commit
+    }
+);
+wrong_rule!(
+    AbortWhileVoting,
+    fn answer(&self, phase: Option<Phase>) -> Option<Decision> {
+        match phase {
+            Some(Phase::Voting) => Some(Decision::Abort),
+            _ => Published.answer(phase),
+        }
+    }
+);
+wrong_rule!(
+    PresumedCommit,
+    fn answer(&self, phase: Option<Phase>) -> Option<Decision> {
+        match phase {
+            None => Some(Decision::Commit),
+            _ => Published.answer(phase),
+        }
+    }
+);
+wrong_rule!(
+    ForgetsAtOnce,
+    fn forgets(&self, _: usize) -> bool {
+        true
+    }
+);
+wrong_rule!(
+    AbortsInDoubt,
+    fn in_doubt(&self, _: usize) -> Option<Decision> {
+        Some(Decision::Abort)
+    }
+);
+wrong_rule!(
+    CommitsInDoubt,
+    fn in_doubt(&self, _: usize) -> Option<Decision> {
+        Some(Decision::Commit)
+    }
+);
+wrong_rule!(
+    PreparedPeersDecide,
+    fn in_doubt(&self, peers: usize) -> Option<Decision> {
+        // All of no peers are prepared.
+        (peers == 0).then_some(Decision::Commit)
+    }
+);
+wrong_rule!(
+    UncertainPeerCommits,
+    fn answer_peer(&self, standing: Standing) -> Option<Decision> {
+        match standing {
+            Standing::Prepared => Some(Decision::Commit),
+            _ => Published.answer_peer(standing),
+        }
+    }
+);
+wrong_rule!(
+    UncertainPeerAborts,
+    fn answer_peer(&self, standing: Standing) -> Option<Decision> {
+        match standing {
+            Standing::Prepared => Some(Decision::Abort),
+            _ => Published.answer_peer(standing),
+        }
+    }
+);
+wrong_rule!(
+    NothingRetired,
+    fn retired(&self, _: TransactionId, _: TransactionId) -> bool {
+        false
+    }
+);
+
+type Effects = Vec<Effect<TwoPhaseCommit<&'static dyn Rules>>>;
+
+/// Makes the forced records lazy that a predicate selects.
+fn unforced(effects: Effects, is_lazy: fn(&Record) -> bool) -> Effects {
+    let weaken = |effect| match effect {
+        Effect::Persist(record) if is_lazy(&record) => Effect::Append(record),
+        other => other,
+    };
+    effects.into_iter().map(weaken).collect()
+}
+
+/// Moves a coordinator's commit record behind everything else.
+fn logged_last(mut effects: Effects) -> Effects {
+    let is_commit = |effect: &_| matches!(effect, Effect::Persist(Record::Commit { .. }));
+    effects.sort_by_key(is_commit);
+    effects
+}
+
+fn coordinator_without_log(me: ProcessId, durable: &mut Durable) {
+    if me == COORDINATOR {
+        durable.committed.clear();
+    }
+}
+
+fn participant_without_promises(me: ProcessId, durable: &mut Durable) {
+    if me != COORDINATOR {
+        durable.statuses.retain(|_, status| status.is_finished());
+    }
+}
+
+fn participant_without_outcomes(me: ProcessId, durable: &mut Durable) {
+    if me != COORDINATOR {
+        durable.statuses.retain(|_, status| !status.is_finished());
+    }
+}
+
+/// All mutants.
+pub const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "coordinator-keeps-no-log",
+        summary: "the coordinator keeps no log, and aborts after a restart what it had committed",
+        breaks: properties::AGREEMENT,
+        instance: "small",
+        bug: Bug::Recovered(coordinator_without_log),
+    },
+    Mutant {
+        name: "commit-sent-before-logged",
+        summary: "the coordinator sends Commit before its commit record is durable",
+        breaks: properties::AGREEMENT,
+        instance: "small-buffered",
+        bug: Bug::Effects(|_, _, effects| logged_last(effects)),
+    },
+    Mutant {
+        name: "forgets-before-all-acknowledge",
+        summary: "the coordinator forgets a commit at the first acknowledgement, and presumes abort",
+        breaks: properties::AGREEMENT,
+        instance: "no-crash",
+        bug: Bug::Rule("forgets", &ForgetsAtOnce),
+    },
+    Mutant {
+        name: "own-abort-not-forced",
+        summary: "a participant's own abort is not durable when it tells of it",
+        breaks: properties::AGREEMENT,
+        instance: "small-buffered",
+        bug: Bug::Effects(|_, _, effects| {
+            unforced(effects, |record| matches!(record, Record::Aborted { .. }))
+        }),
+    },
+    Mutant {
+        name: "outcome-forgotten-too-early",
+        summary: "a participant forgets an outcome, and does not refuse a Prepare that still arrives",
+        breaks: properties::STABILITY,
+        instance: "successive",
+        bug: Bug::Rule("retired", &NothingRetired),
+    },
+    Mutant {
+        name: "in-doubt-aborts",
+        summary: "a prepared participant aborts when it hears nothing",
+        breaks: properties::AGREEMENT,
+        instance: "no-crash",
+        bug: Bug::Rule("in_doubt", &AbortsInDoubt),
+    },
+    Mutant {
+        name: "in-doubt-commits",
+        summary: "a prepared participant commits when it hears nothing",
+        breaks: properties::VALIDITY,
+        instance: "no-crash",
+        bug: Bug::Rule("in_doubt", &CommitsInDoubt),
+    },
+    Mutant {
+        name: "any-yes-commits",
+        summary: "the coordinator commits when any participant has voted Yes",
+        breaks: properties::VALIDITY,
+        instance: "no-crash",
+        bug: Bug::Rule("commits", &AnyYesCommits),
+    },
+    Mutant {
+        name: "majority-commits",
+        summary: "the coordinator commits when a majority has voted Yes",
+        breaks: properties::VALIDITY,
+        instance: "no-crash-3",
+        bug: Bug::Rule("commits", &MajorityCommits),
+    },
+    Mutant {
+        name: "missing-vote-is-yes",
+        summary: "a vote that does not come in time counts as a Yes",
+        breaks: properties::VALIDITY,
+        instance: "no-crash",
+        bug: Bug::Rule("deadline", &MissingVoteIsYes),
+    },
+    Mutant {
+        name: "yes-after-abort",
+        summary: "a participant votes Yes after it has aborted on its own",
+        breaks: properties::AGREEMENT,
+        instance: "no-crash",
+        bug: Bug::Rule("vote", &YesAfterAbort),
+    },
+    Mutant {
+        name: "prepared-peers-decide",
+        summary: "participants that are all prepared commit without the coordinator",
+        breaks: properties::AGREEMENT,
+        instance: "lone-participant",
+        bug: Bug::Rule("in_doubt", &PreparedPeersDecide),
+    },
+    Mutant {
+        name: "epoch-reused",
+        summary: "the coordinator names transactions from the beginning after a restart",
+        breaks: properties::NAMES_ARE_UNIQUE,
+        instance: "successive-crash",
+        bug: Bug::Rule("epoch", &SameEpoch),
+    },
+    Mutant {
+        name: "epoch-not-forced",
+        summary: "the coordinator's epoch is not durable when it names a transaction",
+        breaks: properties::NAMES_ARE_UNIQUE,
+        instance: "successive-crash",
+        bug: Bug::Effects(|_, _, effects| {
+            unforced(effects, |record| matches!(record, Record::Started { .. }))
+        }),
+    },
+    Mutant {
+        name: "yes-without-work",
+        summary: "a participant votes Yes on a transaction whose work a crash has lost",
+        breaks: properties::PROMISE_NEEDS_WORK,
+        instance: "small",
+        bug: Bug::Rule("vote", &YesWithoutWork),
+    },
+    Mutant {
+        name: "abort-while-voting",
+        summary: "the coordinator answers an inquiry with abort while it still collects votes",
+        breaks: properties::AGREEMENT,
+        instance: "no-crash",
+        bug: Bug::Rule("answer", &AbortWhileVoting),
+    },
+    Mutant {
+        name: "presumed-commit",
+        summary: "the coordinator answers commit about a transaction that it does not know",
+        breaks: properties::AGREEMENT,
+        instance: "no-crash",
+        bug: Bug::Rule("answer", &PresumedCommit),
+    },
+    Mutant {
+        name: "uncertain-peer-commits",
+        summary: "a peer that is in doubt itself answers commit",
+        breaks: properties::VALIDITY,
+        instance: "cooperative-3",
+        bug: Bug::Rule("answer_peer", &UncertainPeerCommits),
+    },
+    Mutant {
+        name: "uncertain-peer-aborts",
+        summary: "a peer that is in doubt itself answers abort",
+        breaks: properties::AGREEMENT,
+        instance: "cooperative-2",
+        bug: Bug::Rule("answer_peer", &UncertainPeerAborts),
+    },
+    Mutant {
+        name: "promise-not-forced",
+        summary: "a participant's promise is not durable when it votes Yes",
+        breaks: properties::AGREEMENT,
+        instance: "small-buffered",
+        bug: Bug::Effects(|_, _, effects| {
+            unforced(effects, |record| matches!(record, Record::Prepared { .. }))
+        }),
+    },
+    Mutant {
+        name: "commit-not-forced",
+        summary: "a participant's commit is not durable when it acknowledges it",
+        breaks: properties::STABILITY,
+        instance: "small-buffered",
+        bug: Bug::Effects(|_, _, effects| {
+            unforced(effects, |record| matches!(record, Record::Committed { .. }))
+        }),
+    },
+    Mutant {
+        name: "promise-forgotten",
+        summary: "a participant's disk forgets its promises",
+        breaks: properties::AGREEMENT,
+        instance: "small",
+        bug: Bug::Recovered(participant_without_promises),
+    },
+    Mutant {
+        name: "outcome-forgotten",
+        summary: "a participant's disk forgets outcomes",
+        breaks: properties::AGREEMENT,
+        instance: "small",
+        bug: Bug::Recovered(participant_without_outcomes),
+    },
+];

@@ -1,0 +1,222 @@
+//! The checker's command line, from outside: output, exit codes, and what it says to bad input.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn models(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_quorate-models"))
+        .args(arguments)
+        .output()
+        .expect("the checker starts")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("the checker exits by itself")
+}
+
+fn json_lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let parse = |line| serde_json::from_str(line).expect("each line is an object");
+    text.lines().map(parse).collect()
+}
+
+/// Asserts wrong usage, and that what is said about it contains each of the parts.
+fn assert_refused(arguments: &[&str], parts: &[&str]) {
+    let output = models(arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(code(&output), 2, "{arguments:?}: {said}");
+    for part in parts {
+        assert!(said.contains(part), "{arguments:?}: {said}");
+    }
+}
+
+const SMALL: [&str; 4] = ["check", "two-phase-commit", "--instance", "small"];
+
+#[test]
+fn a_check_reports_one_json_object_with_all_its_fields() {
+    let output = models(&[&SMALL[..], &["--format", "json"]].concat());
+    assert_eq!(code(&output), 0);
+    let [report] = &json_lines(&output)[..] else {
+        panic!("one line");
+    };
+    assert_eq!(report["model"], "two-phase-commit");
+    assert_eq!(report["instance"], "small");
+    assert_eq!(report["parameters"]["participants"], 2);
+    assert_eq!(report["parameters"]["crashes"], 1);
+    assert_eq!(report["exhausted"], true);
+    for count in ["unique", "generated", "depth"] {
+        assert!(report["states"][count].as_u64() > Some(1), "{report}");
+    }
+    assert!(report["seconds"].is_number());
+    let properties = report["properties"].as_array().expect("a list");
+    assert!(properties.len() > 5);
+    for property in properties {
+        assert!(property["name"].is_string() && property["kind"].is_string());
+        assert_eq!(property["expected"], property["holds"]);
+        assert!(property["counterexample"].is_null());
+    }
+}
+
+#[test]
+fn a_mutant_reports_one_json_object_with_all_its_fields() {
+    let output = models(&["mutants", "--mutant", "any-yes-commits", "--format", "json"]);
+    assert_eq!(code(&output), 0);
+    let [report] = &json_lines(&output)[..] else {
+        panic!("one line");
+    };
+    assert_eq!(report["model"], "two-phase-commit");
+    assert_eq!(report["mutant"], "any-yes-commits");
+    assert_eq!(report["breaks"], "validity (AC3)");
+    assert_eq!(report["instance"], "no-crash");
+    assert_eq!(report["found"], true);
+    assert!(report["steps"].as_u64() > Some(1));
+    assert!(report["seconds"].is_number());
+}
+
+#[test]
+fn a_mutants_report_is_a_run_that_a_person_can_read_and_says_where_to_see_it() {
+    let output = models(&[
+        "mutants",
+        "two-phase-commit",
+        "--mutant",
+        "own-abort-not-forced",
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    for part in [
+        "1 crashes",
+        "loses Aborted(1.1): it was not durable",
+        "at the end:",
+        "coordinator    epoch 1",
+        "cargo models explore two-phase-commit --mutant own-abort-not-forced",
+        "http://127.0.0.1:3000/#/steps/0/",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_claim_that_does_not_come_out_as_expected_is_exit_code_1_with_a_counterexample() {
+    // Nobody works, so nothing is ever committed: the claim that a commit happens fails.
+    let arguments = [
+        "--requests",
+        "any",
+        "--participants",
+        "1",
+        "--timers",
+        "never",
+    ];
+    let fine = models(&[&SMALL[..], &arguments].concat());
+    assert_eq!(code(&fine), 1, "{fine:?}");
+    let text = String::from_utf8_lossy(&fine.stdout);
+    assert!(text.contains("NOT AS EXPECTED"), "{text}");
+}
+
+#[test]
+fn a_search_out_of_memory_is_exit_code_3_and_says_so() {
+    let output = models(&[&SMALL[..], &["--memory", "1", "--format", "json"]].concat());
+    assert_eq!(code(&output), 3);
+    assert_eq!(json_lines(&output)[0]["exhausted"], false);
+    assert_eq!(json_lines(&output)[0]["stopped"], "at the memory limit");
+}
+
+#[test]
+fn stateright_engines_report_the_same_counts_and_leave_out_properties_of_steps() {
+    let ours = json_lines(&models(&[&SMALL[..], &["--format", "json"]].concat()));
+    for engine in ["stateright-bfs", "stateright-dfs"] {
+        let with = [&SMALL[..], &["--engine", engine, "--format", "json"]].concat();
+        let output = models(&with);
+        assert_eq!(code(&output), 0);
+        let theirs = &json_lines(&output)[0];
+        assert_eq!(theirs["states"]["unique"], ours[0]["states"]["unique"]);
+        assert_eq!(
+            theirs["states"]["generated"],
+            ours[0]["states"]["generated"]
+        );
+        let kinds = theirs["properties"].as_array().expect("a list");
+        assert!(
+            kinds
+                .iter()
+                .all(|p| p["kind"] == "always" || p["kind"] == "sometimes")
+        );
+    }
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_the_report() {
+    let report = |threads: &str| {
+        let with = [&SMALL[..], &["--threads", threads, "--format", "json"]].concat();
+        let mut report = json_lines(&models(&with)).remove(0);
+        report["seconds"].take();
+        report
+    };
+    assert_eq!(report("1"), report("4"));
+}
+
+#[test]
+fn list_names_instances_and_mutants() {
+    let output = models(&["list"]);
+    assert_eq!(code(&output), 0);
+    let text = String::from_utf8_lossy(&output.stdout);
+    for name in ["two-phase-commit", "default", "large", "in-doubt-aborts"] {
+        assert!(text.contains(name), "{name}: {text}");
+    }
+}
+
+#[test]
+fn unknown_names_list_the_known_ones() {
+    assert_refused(
+        &["check", "two-phase"],
+        &["'two-phase'", "two-phase-commit"],
+    );
+    let instance = ["check", "two-phase-commit", "--instance", "tiny"];
+    assert_refused(&instance, &["'tiny'", "small", "large"]);
+    assert_refused(&["check", "--instance", "tiny"], &["'tiny'", "small"]);
+    let mutant = ["mutants", "--mutant", "nothing"];
+    assert_refused(&mutant, &["'nothing'", "in-doubt-aborts"]);
+    assert_refused(
+        &["mutants", "two-phase"],
+        &["'two-phase'", "two-phase-commit"],
+    );
+    assert_refused(
+        &["explore", "two-phase"],
+        &["'two-phase'", "two-phase-commit"],
+    );
+    let explored = ["explore", "two-phase-commit", "--mutant", "nothing"];
+    assert_refused(&explored, &["'nothing'", "in-doubt-aborts"]);
+    assert_refused(
+        &[&SMALL[..], &["--network", "pipe"]].concat(),
+        &["pipe", "set", "fifo"],
+    );
+}
+
+#[test]
+fn parameters_that_make_no_sense_are_refused_with_the_reason() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["--participants", "0"], "nobody to commit"),
+        (&["--participants", "16"], "at most 15"),
+        (&["--transactions", "0"], "nothing to do"),
+        (
+            &["--crashes", "9", "--down-max", "9"],
+            "more than the 3 processes",
+        ),
+        (&["--crashes", "1", "--down-max", "0"], "can never happen"),
+        (
+            &["--crashes", "4", "--recovery", "false"],
+            "without recovery",
+        ),
+        (&["--copies-max", "2"], "no meaning on a set network"),
+        (
+            &["--network", "bag", "--copies-max", "0"],
+            "lose every message",
+        ),
+        (&["--pending-max", "0"], "never let a process take an input"),
+        (&["--framework", "actor-model"], "ActorModel"),
+        (&["--crashes", "many"], "many"),
+        (&["--memory", "0"], "0"),
+        (&["--threads", "0"], "0"),
+    ];
+    for (flags, reason) in cases {
+        assert_refused(&[&SMALL[..], flags].concat(), &[reason]);
+    }
+}

@@ -1,0 +1,47 @@
+//! The checker finds bugs: each mutant of each model, where it is said to be found.
+
+use std::collections::BTreeSet;
+
+use quorate_models::catalogue::MODELS;
+use quorate_models::checker::Options;
+use quorate_models::two_phase_commit::mutants::{Bug, MUTANTS};
+
+/// The names of the methods that a trait declares in a source file.
+fn methods_of_trait<'a>(source: &'a str, name: &str) -> BTreeSet<&'a str> {
+    let (_, body) = source.split_once(name).expect("the trait is there");
+    let (body, _) = body.split_once("\n}").expect("the trait ends");
+    let declarations = body.lines().filter_map(|line| line.strip_prefix("    fn "));
+    declarations
+        .map(|declaration| declaration.split('(').next().expect("a name"))
+        .collect()
+}
+
+#[test]
+fn every_mutant_is_found_in_the_instance_that_it_names() {
+    for model in MODELS {
+        assert!(!model.mutants().is_empty());
+        for mutant in model.mutants() {
+            let report = model
+                .check_mutant(mutant.mutant, &Options::default())
+                .expect("a listed mutant");
+            assert!(report.found, "{} survives", mutant.mutant);
+            assert!(
+                report.fragment.is_some(),
+                "{} has no address",
+                mutant.mutant
+            );
+        }
+    }
+}
+
+#[test]
+fn every_rule_of_two_phase_commit_has_a_mutant() {
+    let source = include_str!("../src/two_phase_commit/rules.rs");
+    let rules = methods_of_trait(source, "pub trait Rules");
+    let overridden = MUTANTS.iter().filter_map(|mutant| match mutant.bug {
+        Bug::Rule(name, _) => Some(name),
+        Bug::Effects(_) | Bug::Recovered(_) => None,
+    });
+    assert_eq!(rules, overridden.collect());
+    assert!(rules.contains("commits"));
+}
