@@ -188,3 +188,70 @@ pub fn check_report<M: Model>(
         properties: exploration.verdicts.iter().map(property).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(exhausted: bool, expected: bool, holds: bool, definite: bool) -> CheckReport {
+        CheckReport {
+            model: "a model",
+            instance: "an instance".into(),
+            parameters: serde_json::Value::Null,
+            engine: Engine::Quorate,
+            exhausted,
+            stopped: None,
+            states: States {
+                unique: 1,
+                generated: 1,
+                depth: 1,
+            },
+            seconds: 0.0,
+            properties: vec![PropertyReport {
+                name: "a property",
+                kind: "always",
+                expected,
+                holds,
+                definite,
+                counterexample: None,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_claim_that_comes_out_otherwise_is_exit_code_1_and_an_unfinished_search_3() {
+        let exit_code = |report: CheckReport| report.outcome().exit_code();
+        assert_eq!(exit_code(report(true, true, true, false)), 0);
+        assert_eq!(exit_code(report(true, true, false, true)), 1);
+        // A theorem of impossibility that suddenly holds.
+        assert_eq!(exit_code(report(true, false, true, false)), 1);
+        // A counterexample counts, however far the search has come.
+        assert_eq!(exit_code(report(false, true, false, true)), 1);
+        assert_eq!(exit_code(report(false, true, true, false)), 3);
+        // An example that has not been found yet may still be.
+        assert_eq!(exit_code(report(false, true, false, false)), 3);
+    }
+
+    #[test]
+    fn a_mutant_that_survives_is_exit_code_1_and_an_unfinished_search_3() {
+        let exit_code = |found, complete| {
+            let report = MutantReport {
+                model: "a model",
+                mutant: "a mutant",
+                breaks: "a property",
+                instance: "an instance",
+                found,
+                steps: None,
+                seconds: 0.0,
+                summary: "",
+                complete,
+                run: Vec::new(),
+                fragment: None,
+            };
+            report.outcome().exit_code()
+        };
+        assert_eq!(exit_code(true, true), 0);
+        assert_eq!(exit_code(false, true), 1);
+        assert_eq!(exit_code(false, false), 3);
+    }
+}

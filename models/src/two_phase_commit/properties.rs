@@ -9,7 +9,7 @@ use quorate::two_phase_commit::{
     Status, Timer, TransactionId,
 };
 
-use super::application::{Clients, View};
+use super::application::{Clients, RequestOrder, View};
 use super::parameters::Parameters;
 use crate::checker::{Condition, Property};
 use crate::system::{Action, System, SystemState, Timers};
@@ -98,17 +98,18 @@ pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property
         ),
         Property::holds("a participant in doubt", Sometimes(in_doubt)),
     ];
-    if !crashes && !timeouts && environment.drops == 0 && !parameters.aborts {
-        properties.push(Property::holds(
-            NO_ABORT_WITHOUT_CAUSE,
-            Always(|_, state: &ModelState<P>| !aborts(&state.view)),
-        ));
+    // A time-out, the application, work lost in a crash, or a commit asked for before there is work.
+    let cause = timeouts
+        || parameters.aborts
+        || (crashes && environment.recovery)
+        || parameters.requests == RequestOrder::Any;
+    properties.push(if cause {
+        let condition = Sometimes(|_, state: &ModelState<P>| aborts(&state.view));
+        Property::holds("an abort", condition)
     } else {
-        properties.push(Property::holds(
-            "an abort",
-            Sometimes(|_, state: &ModelState<P>| aborts(&state.view)),
-        ));
-    }
+        let condition = Always(|_, state: &ModelState<P>| !aborts(&state.view));
+        Property::holds(NO_ABORT_WITHOUT_CAUSE, condition)
+    });
     if crashes && environment.recovery {
         properties.push(Property::holds(
             "a recovery that finds a decision",
