@@ -22,6 +22,9 @@ pub struct ProcessActor<P: Protocol> {
     pub me: ProcessId,
     /// What the application may ask of it, and how many times: any number if none is given.
     pub requests: Vec<(P::Request, Option<u8>)>,
+    /// Which outputs are history. Others are forgotten: in an actor's state they would be states of
+    /// their own.
+    pub keeps: fn(&P::Output) -> bool,
 }
 
 /// An actor's state: the process's, and what it has told.
@@ -29,7 +32,7 @@ pub struct ProcessActor<P: Protocol> {
 pub struct ActorState<P: Protocol> {
     /// What the process knows.
     pub process: P::State,
-    /// What it has told the application since it came up.
+    /// What it has told the application since it came up, as far as it is kept.
     pub outputs: BTreeSet<P::Output>,
 }
 
@@ -76,7 +79,9 @@ impl<P: Protocol> ProcessActor<P> {
                     Effect::ReportDurable(position) => inputs.push(Input::Durable(position)),
                     Effect::Send { to, message } => out.send(Id::from(to.index()), message),
                     Effect::Emit(output) => {
-                        state.outputs.insert(output);
+                        if (self.keeps)(&output) {
+                            state.outputs.insert(output);
+                        }
                     }
                     Effect::SetTimer(timer) => {
                         out.set_timer(ActorTimer::Timer(timer), model_timeout());

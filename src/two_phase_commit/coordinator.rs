@@ -232,24 +232,23 @@ impl<R: Rules> TwoPhaseCommit<R> {
         vote: Vote,
         effects: &mut Effects<Self>,
     ) {
-        // A vote on anything but a transaction that is being voted on comes late; one by somebody who
-        // does not take part is none.
-        let Some(Progress::Voting { participants, yes }) =
-            coordinator.transactions.get_mut(&transaction)
-        else {
-            return;
-        };
-        if !participants.contains(&from) {
-            return;
-        }
-        match vote {
-            Vote::No => abort(coordinator, transaction, Some(from), effects),
-            Vote::Yes => {
+        match (vote, coordinator.transactions.get_mut(&transaction)) {
+            (Vote::No, Some(Progress::Voting { participants, .. }))
+                if participants.contains(&from) =>
+            {
+                abort(coordinator, transaction, Some(from), effects);
+            }
+            (Vote::Yes, Some(Progress::Voting { participants, yes }))
+                if participants.contains(&from) =>
+            {
                 yes.insert(from);
                 if self.rules.commits(yes.len(), participants.len()) {
-                    commit(coordinator, transaction, effects);
+                    let participants = std::mem::take(participants);
+                    commit(coordinator, transaction, participants, effects);
                 }
             }
+            // On what is not being voted on it comes late; of somebody who does not take part it is none.
+            _ => {}
         }
     }
 
@@ -260,16 +259,18 @@ impl<R: Rules> TwoPhaseCommit<R> {
         transaction: TransactionId,
         effects: &mut Effects<Self>,
     ) {
-        let (yes, participants) = match coordinator.transactions.get(&transaction) {
-            Some(Progress::Voting { participants, yes }) => (yes.len(), participants.len()),
-            Some(Progress::Working) => {
-                return abort(coordinator, transaction, None, effects);
+        match coordinator.transactions.get_mut(&transaction) {
+            Some(Progress::Voting { participants, yes })
+                if self.rules.deadline(yes.len(), participants.len()) == Decision::Commit =>
+            {
+                let participants = std::mem::take(participants);
+                commit(coordinator, transaction, participants, effects);
             }
-            Some(Progress::Committed { .. }) | None => return,
-        };
-        match self.rules.deadline(yes, participants) {
-            Decision::Commit => commit(coordinator, transaction, effects),
-            Decision::Abort => abort(coordinator, transaction, None, effects),
+            Some(Progress::Working | Progress::Voting { .. }) => {
+                abort(coordinator, transaction, None, effects);
+            }
+            // It has been decided since the timer fired.
+            Some(Progress::Committed { .. }) | None => {}
         }
     }
 
@@ -325,15 +326,9 @@ fn abort<R: Rules>(
 fn commit<R: Rules>(
     coordinator: &mut Coordinator,
     transaction: TransactionId,
+    participants: BTreeSet<ProcessId>,
     effects: &mut Effects<TwoPhaseCommit<R>>,
 ) {
-    let Some(progress) = coordinator.transactions.get_mut(&transaction) else {
-        return;
-    };
-    let Progress::Voting { participants, .. } = progress else {
-        return;
-    };
-    let participants = std::mem::take(participants);
     effects.persist(Record::Commit {
         transaction,
         participants: participants.clone(),
@@ -344,10 +339,11 @@ fn commit<R: Rules>(
     effects.send_all(participants.iter().copied(), &message);
     effects.emit(Output::Decided(transaction, Decision::Commit));
     let unacknowledged = participants.clone();
-    *progress = Progress::Committed {
+    let progress = Progress::Committed {
         participants,
         unacknowledged,
     };
+    coordinator.transactions.insert(transaction, progress);
 }
 
 fn resend<R: Rules>(

@@ -1,7 +1,7 @@
 //! Two-phase commit in Stateright's `ActorModel`.
 
 use quorate::protocol::{ProcessId, Protocol};
-use quorate::two_phase_commit::TwoPhaseCommit;
+use quorate::two_phase_commit::{Output, Published, TwoPhaseCommit};
 use stateright::actor::{ActorModel, ActorModelState, Network};
 
 use super::application::View;
@@ -20,13 +20,14 @@ pub type ActorsState = ActorModelState<ProcessActor<TwoPhaseCommit>>;
 /// timers, requests in any order, and nothing else.
 pub fn actor_model(parameters: &Parameters) -> (Actors, Vec<Property<Actors>>) {
     use Condition::{Always, Sometimes};
-    let protocol = protocol(parameters, quorate::two_phase_commit::Published);
+    let protocol = protocol(parameters, Published);
     let clients = clients(parameters);
     let processes = (0..).map(ProcessId).take(protocol.processes());
     let actors = processes.map(|me| ProcessActor {
         protocol,
         me,
         requests: clients.any_order(me),
+        keeps: |output| !matches!(output, Output::Refused(..)),
     });
     let mut model = ActorModel::new(parameters.participants, ())
         .actors(actors)

@@ -1,6 +1,6 @@
 //! The application above two-phase commit, and what it has been told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Debug};
 
 use clap::ValueEnum;
@@ -119,20 +119,24 @@ impl Clients {
         }
     }
 
-    /// What may be asked of `process` about the transactions of a first epoch, in any order: with how
-    /// many times.
+    /// What may be asked of `process` about the transactions of a first epoch, in any order: sensible or
+    /// not, and how many times.
     pub fn any_order(&self, process: ProcessId) -> Vec<(Request, Option<u8>)> {
-        let transactions =
-            (1..=u64::from(self.transactions)).map(|number| TransactionId { epoch: 1, number });
-        let mut requests = Vec::new();
-        if process == COORDINATOR {
-            requests.push((Request::Begin, Some(self.transactions)));
-        }
+        let transaction = |number| TransactionId { epoch: 1, number };
+        let transactions = (1..=u64::from(self.transactions)).map(transaction);
+        let begins = (process == COORDINATOR).then_some(self.transactions);
+        let mut requests = vec![(Request::Begin, begins)];
         for transaction in transactions {
-            requests.push(match process {
-                COORDINATOR => (self.commit(transaction), None),
-                _ => (Request::Work(transaction), None),
-            });
+            requests.push((Request::Work(transaction), None));
+            requests.push((self.commit(transaction), None));
+            // Of nobody's work, and of the coordinator's.
+            for participants in [BTreeSet::new(), BTreeSet::from([COORDINATOR])] {
+                let commit = Request::Commit {
+                    transaction,
+                    participants,
+                };
+                requests.push((commit, None));
+            }
             if self.aborts {
                 requests.push((Request::Abort(transaction), None));
             }
@@ -179,8 +183,8 @@ where
         }
     }
 
-    fn submitted(&self, view: &mut View, _: ProcessId, request: &Request) {
-        if *request == Request::Begin {
+    fn submitted(&self, view: &mut View, process: ProcessId, request: &Request) {
+        if *request == Request::Begin && process == COORDINATOR {
             view.begins += 1;
         }
     }
