@@ -267,23 +267,28 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
         reports
     }
 
-    /// Whether so many equal sends or outputs wait in the queue that one more would be lost, or change
-    /// nothing, when it is released.
+    /// Whether so many equal sends wait for the same record that one more would be lost, or whether an
+    /// equal output waits, so that one more would change nothing, when it is released.
     fn waits_already(&self, next: &SystemState<P, A>, id: ProcessId, effect: &Effect<P>) -> bool {
-        let (release, most) = match effect {
-            Effect::Send { to, message } => (
-                Release::Send {
-                    to: *to,
-                    message: message.clone(),
-                },
-                self.environment.copies_max,
-            ),
-            Effect::Emit(output) => (Release::Emit(output.clone()), 1),
-            _ => return false,
-        };
-        let pending = next.processes[id.index()].hold_back.pending();
-        let waiting = pending.flat_map(|pending| &pending.releases);
-        waiting.filter(|other| **other == release).count() >= usize::from(most)
+        let mut pending = next.processes[id.index()].hold_back.pending();
+        match effect {
+            Effect::Send { to, message } => {
+                let is_equal = |release: &&Release<P>| {
+                    matches!(release, Release::Send { to: other, message: waiting }
+                        if other == to && waiting == message)
+                };
+                let last_forced = pending.filter(|pending| pending.forced).last();
+                last_forced.is_some_and(|pending| {
+                    let waiting = pending.releases.iter().filter(is_equal).count();
+                    waiting >= usize::from(self.environment.copies_max)
+                })
+            }
+            Effect::Emit(output) => pending.any(|pending| {
+                let mut waiting = pending.releases.iter();
+                waiting.any(|release| matches!(release, Release::Emit(other) if other == output))
+            }),
+            _ => false,
+        }
     }
 
     /// Makes the oldest pending records durable. Returns the positions to be reported durable.

@@ -1,11 +1,14 @@
-//! Reports of durability in the model's environment: each comes when everything before it is done.
+//! The model's environment: reports of durability come in order, and what is held back is not lost.
 
 use quorate::protocol::{Effects, Input, ProcessId, Protocol};
-use quorate_models::system::{Action, Application, Disk, Environment, System};
+use quorate_models::system::{
+    Action, Application, Disk, Envelope, Environment, NetworkKind, System,
+};
 use serde::{Deserialize, Serialize};
 use stateright::Model;
 
-/// One process that does what its test lists when it is asked and when a position is reported.
+/// Process 0 what its test lists when it is asked and when a position is reported; process 1 does
+/// nothing.
 #[derive(Clone, Copy)]
 struct Script {
     asked: fn(&mut Effects<Script>),
@@ -17,7 +20,7 @@ enum Never {}
 
 impl Protocol for Script {
     type State = Vec<u8>;
-    type Message = Never;
+    type Message = u8;
     type Timer = Never;
     type Record = u8;
     type Durable = Vec<u8>;
@@ -25,7 +28,7 @@ impl Protocol for Script {
     type Output = u8;
 
     fn processes(&self) -> usize {
-        1
+        2
     }
     fn name(&self, _: ProcessId) -> String {
         "script".to_owned()
@@ -161,4 +164,42 @@ fn reports_are_stepped_in_the_order_in_which_they_were_asked_for() {
     for disk in [Disk::Atomic, Disk::Buffered] {
         assert_eq!(run(disk, script), (vec![1], vec![1, 2, 3]), "{disk:?}");
     }
+}
+
+#[test]
+fn a_message_that_waits_for_one_record_may_be_sent_again_behind_a_later_one() {
+    let script = Script {
+        asked: |effects| {
+            for record in [1, 2] {
+                effects.persist(record);
+                effects.send(ProcessId(1), 7);
+            }
+        },
+        reported: |_, _| {},
+    };
+    let system = System {
+        protocol: script,
+        application: Ask,
+        environment: Environment {
+            network: NetworkKind::Bag,
+            disk: Disk::Buffered,
+            ..Environment::default()
+        },
+        properties: Vec::new(),
+    };
+    let message = Envelope {
+        from: ProcessId(0),
+        to: ProcessId(1),
+        message: 7,
+    };
+    let mut state = system.init_states().remove(0);
+    for action in [
+        Action::Submit(ProcessId(0), ()),
+        Action::Flush(ProcessId(0)),
+        Action::Deliver(message.clone()),
+        Action::Flush(ProcessId(0)),
+    ] {
+        state = system.next_state(&state, action).expect("it changes");
+    }
+    assert_eq!(state.network.in_flight(), [message]);
 }
