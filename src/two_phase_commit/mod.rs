@@ -374,6 +374,12 @@ impl<R: Rules> Protocol for TwoPhaseCommit<R> {
         input: Input<Self>,
         effects: &mut Effects<Self>,
     ) {
+        // Only processes of this system have a say, or get an answer.
+        if let Input::Receive { from, .. } = input
+            && from.index() >= self.processes()
+        {
+            return;
+        }
         match state {
             State::Coordinator(coordinator) => self.step_coordinator(coordinator, input, effects),
             State::Participant(participant) => self.step_participant(participant, input, effects),

@@ -109,7 +109,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
                     transaction,
                     peers,
                     retired_below,
-                } => {
+                } if from == COORDINATOR => {
                     retire(participant, retired_below, effects);
                     self.prepare(participant, transaction, peers, effects);
                 }
@@ -117,11 +117,14 @@ impl<R: Rules> TwoPhaseCommit<R> {
                     transaction,
                     decision,
                 } => self.decide(participant, transaction, decision, effects),
-                Message::Inquire { transaction } => {
+                Message::Inquire { transaction } if self.is_participant(from) => {
                     self.answer_peer(participant, from, transaction, effects);
                 }
-                // For coordinators: no correct process sends them here.
-                Message::Vote { .. } | Message::Acknowledge { .. } => {}
+                // For coordinators, or not from one: no correct process sends them here.
+                Message::Prepare { .. }
+                | Message::Inquire { .. }
+                | Message::Vote { .. }
+                | Message::Acknowledge { .. } => {}
             },
             Input::Timeout(Timer::Inquire(transaction)) => {
                 self.inquire(participant, transaction, effects);

@@ -12,6 +12,8 @@ use super::{Condition, End, Exploration, Options, Progress, Property, Run, Verdi
 
 /// How many states a worker takes from the frontier at a time.
 const CHUNK: usize = 256;
+const NOT_DETERMINISTIC: &str =
+    "the model is not deterministic: a state that was visited is not found again";
 /// How often progress is reported.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
 
@@ -150,6 +152,8 @@ where
                 return End::Memory;
             }
         }
+        // The workers' own figures of the last level come in any order.
+        self.frontier.store(0, Ordering::Relaxed);
         let stop_at = self.properties.iter().zip(&self.witnesses);
         for (property, witness) in stop_at {
             let found = witness
@@ -305,12 +309,7 @@ where
             if self.found[index].load(Ordering::Relaxed) {
                 continue;
             }
-            let is_witness = match property.condition {
-                Condition::EveryStep(condition) => !condition(self.model, state, action, next),
-                Condition::SomeStep(condition) => condition(self.model, state, action, next),
-                Condition::Always(_) | Condition::Sometimes(_) => false,
-            };
-            if is_witness {
+            if self.is_witness_step(property, state, action, next) {
                 self.witness(
                     index,
                     Witness {
@@ -320,6 +319,20 @@ where
                     },
                 );
             }
+        }
+    }
+
+    fn is_witness_step(
+        &self,
+        property: &Property<M>,
+        state: &M::State,
+        action: &M::Action,
+        next: &M::State,
+    ) -> bool {
+        match property.condition {
+            Condition::EveryStep(condition) => !condition(self.model, state, action, next),
+            Condition::SomeStep(condition) => condition(self.model, state, action, next),
+            Condition::Always(_) | Condition::Sometimes(_) => false,
         }
     }
 
@@ -347,32 +360,49 @@ where
         let witnesses = witnesses.map(|w| *w.lock().expect("no worker panics holding it"));
         let verdict = |(&property, witness): (&Property<M>, Option<Witness>)| Verdict {
             property,
-            witness: witness.map(|witness| self.replay(witness)),
+            witness: witness.map(|witness| self.replay(&property, witness)),
         };
         self.properties.iter().zip(witnesses).map(verdict).collect()
     }
 
-    /// Turns fingerprints back into a run by stepping the model along them.
-    fn replay(&self, witness: Witness) -> Run<M> {
-        const NOT_DETERMINISTIC: &str =
-            "the model is not deterministic: a state that was visited is not found again";
-        let mut way = self.visited.way(witness.state);
-        way.extend(witness.step_to);
-        let mut way = way.into_iter();
+    /// Turns fingerprints back into a run by stepping the model along them. Of several actions that
+    /// take the last step of a property over steps, it is one that the property is about.
+    fn replay(&self, property: &Property<M>, witness: Witness) -> Run<M> {
+        let mut way = self.visited.way(witness.state).into_iter();
         let first = way.next().expect("a way has a state");
         let mut initial = self.model.init_states().into_iter();
         let initial = initial
             .find(|state| fingerprint(state) == first)
             .expect(NOT_DETERMINISTIC);
-        let mut steps: Vec<(M::Action, M::State)> = Vec::new();
-        for wanted in way {
-            let at = steps.last().map_or(&initial, |(_, state)| state);
-            let mut steps_here = self.model.next_steps(at).into_iter();
-            let step = steps_here
-                .find(|(_, state)| fingerprint(state) == wanted)
-                .expect(NOT_DETERMINISTIC);
-            steps.push(step);
+        let mut run = Run {
+            initial,
+            steps: Vec::new(),
+        };
+        for to in way {
+            self.follow(&mut run, to, |_, _, _| true);
         }
-        Run { initial, steps }
+        if let Some(to) = witness.step_to {
+            self.follow(&mut run, to, |state, action, next| {
+                self.is_witness_step(property, state, action, next)
+            });
+        }
+        run
+    }
+
+    /// Extends a run by a step to the state with this fingerprint.
+    fn follow(
+        &self,
+        run: &mut Run<M>,
+        to: Fingerprint,
+        is_wanted: impl Fn(&M::State, &M::Action, &M::State) -> bool,
+    ) {
+        let at = run.last();
+        let step = self
+            .model
+            .next_steps(at)
+            .into_iter()
+            .find(|(action, next)| fingerprint(next) == to && is_wanted(at, action, next))
+            .expect(NOT_DETERMINISTIC);
+        run.steps.push(step);
     }
 }

@@ -9,6 +9,7 @@
 //! *Changes nothing* is defined here and only here: an action whose next state equals the state is no
 //! step ([`Model::next_state`] returns `None`).
 
+use std::collections::VecDeque;
 use std::fmt::{self, Debug};
 use std::hash::Hash;
 use std::sync::Arc;
@@ -194,7 +195,11 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
                 self.application.submitted(view, *process, request);
                 self.input(&mut next, *process, Input::Submit(request.clone()), journal);
             }
-            Action::Flush(process) => self.flush(&mut next, *process, 1, journal),
+            Action::Flush(process) => {
+                for position in self.flush(&mut next, *process, 1, journal) {
+                    self.input(&mut next, *process, Input::Durable(position), journal);
+                }
+            }
             Action::Crash(process, lost) => {
                 Arc::make_mut(&mut next.network).remove_last(lost);
                 let id = *process;
@@ -217,7 +222,8 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
         self.input(next, id, Input::Start(durable), journal);
     }
 
-    /// Steps one process, and lets happen what its hold-back queue allows.
+    /// Steps one process, and lets happen what its hold-back queue allows. Reports of durability are
+    /// inputs of their own: each is stepped when everything of the step before it is done.
     fn input(
         &self,
         next: &mut SystemState<P, A>,
@@ -225,6 +231,21 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
         input: Input<P>,
         journal: &mut Journal<P>,
     ) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let reports = self.step(next, id, input, journal);
+            inputs.extend(reports.into_iter().map(Input::Durable));
+        }
+    }
+
+    /// Takes one step of one process. Returns the positions to be reported durable.
+    fn step(
+        &self,
+        next: &mut SystemState<P, A>,
+        id: ProcessId,
+        input: Input<P>,
+        journal: &mut Journal<P>,
+    ) -> Vec<u64> {
         let mut effects = Effects::new();
         let process = Arc::make_mut(&mut next.processes[id.index()]);
         let state = process.state.as_mut().expect("a live process");
@@ -234,6 +255,7 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
         #[cfg(debug_assertions)]
         running.assert_after(&self.protocol, state, &effects);
 
+        let mut reports = Vec::new();
         for effect in effects.take() {
             journal.effect(id, &effect);
             if self.waits_already(next, id, &effect) {
@@ -241,43 +263,55 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
             }
             let process = Arc::make_mut(&mut next.processes[id.index()]);
             if let Some(release) = process.hold_back.push(effect) {
-                self.release(next, id, release, journal);
+                reports.extend(self.release(next, id, release, journal));
             }
         }
         if self.environment.disk == Disk::Atomic {
             let pending = next.processes[id.index()].hold_back.len();
-            self.flush(next, id, pending, journal);
+            reports.extend(self.flush(next, id, pending, journal));
+        }
+        reports
+    }
+
+    /// Whether an equal output waits, so that one more would change nothing; or so many equal sends that
+    /// one more would be lost when it is released: on a bag or FIFO those that are released together
+    /// with it, for a copy released earlier may be delivered before; on a set any.
+    fn waits_already(&self, next: &SystemState<P, A>, id: ProcessId, effect: &Effect<P>) -> bool {
+        let pending = next.processes[id.index()].hold_back.pending();
+        match effect {
+            Effect::Send { to, message } => {
+                let is_equal = |release: &&Release<P>| {
+                    matches!(release, Release::Send { to: other, message: waiting }
+                        if other == to && waiting == message)
+                };
+                let mut forced = pending.filter(|pending| pending.forced);
+                if self.environment.network == NetworkKind::Set {
+                    return forced.any(|pending| pending.releases.iter().any(|r| is_equal(&r)));
+                }
+                forced.last().is_some_and(|pending| {
+                    let waiting = pending.releases.iter().filter(is_equal).count();
+                    waiting >= usize::from(self.environment.copies_max)
+                })
+            }
+            Effect::Emit(output) => {
+                let mut waiting = pending.flat_map(|pending| &pending.releases);
+                waiting.any(|release| matches!(release, Release::Emit(other) if other == output))
+            }
+            _ => false,
         }
     }
 
-    /// Whether so many equal sends or outputs wait in the queue that one more would be lost, or change
-    /// nothing, when it is released.
-    fn waits_already(&self, next: &SystemState<P, A>, id: ProcessId, effect: &Effect<P>) -> bool {
-        let (release, most) = match effect {
-            Effect::Send { to, message } => (
-                Release::Send {
-                    to: *to,
-                    message: message.clone(),
-                },
-                self.environment.copies_max,
-            ),
-            Effect::Emit(output) => (Release::Emit(output.clone()), 1),
-            _ => return false,
-        };
-        let pending = next.processes[id.index()].hold_back.pending();
-        let waiting = pending.flat_map(|pending| &pending.releases);
-        waiting.filter(|other| **other == release).count() >= usize::from(most)
-    }
-
+    /// Makes the oldest pending records durable. Returns the positions to be reported durable.
     fn flush(
         &self,
         next: &mut SystemState<P, A>,
         id: ProcessId,
         count: usize,
         journal: &mut Journal<P>,
-    ) {
+    ) -> Vec<u64> {
+        let mut reports = Vec::new();
         if count == 0 {
-            return;
+            return reports;
         }
         let process = Arc::make_mut(&mut next.processes[id.index()]);
         let flushed: Vec<_> = process.hold_back.durable(count).collect();
@@ -286,18 +320,20 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
             P::apply(&mut process.durable, &pending.record);
             journal.note(Event::Durable(id, pending.record));
             for release in pending.releases {
-                self.release(next, id, release, journal);
+                reports.extend(self.release(next, id, release, journal));
             }
         }
+        reports
     }
 
+    /// Carries out a release; a report of durability is the caller's to make, when all else is done.
     fn release(
         &self,
         next: &mut SystemState<P, A>,
         from: ProcessId,
         release: Release<P>,
         journal: &mut Journal<P>,
-    ) {
+    ) -> Option<u64> {
         match release {
             Release::Send { to, message } => {
                 let envelope = Envelope { from, to, message };
@@ -306,15 +342,15 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
                 if !full {
                     Arc::make_mut(&mut next.network).send(self.environment.network, envelope);
                 }
+                None
             }
             Release::Emit(output) => {
                 journal.note(Event::Told(from, output.clone()));
                 let view = Arc::make_mut(&mut next.view);
                 self.application.told(view, from, &output);
+                None
             }
-            Release::Durable(position) => {
-                self.input(next, from, Input::Durable(position), journal);
-            }
+            Release::Durable(position) => Some(position),
         }
     }
 
