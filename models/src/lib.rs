@@ -4,10 +4,12 @@
 //! * [`checker`] visits every state of any `stateright::Model`.
 //! * [`mutant`] turns a protocol into a wrong one, from outside.
 //! * [`actor`] makes any protocol a `stateright::actor::Actor`.
+//! * [`explorer`] serves a model in Stateright's web Explorer.
 //! * [`two_phase_commit`] is the first protocol: its application, properties, instances and mutants.
 
 pub mod actor;
 pub mod checker;
+pub mod explorer;
 pub mod mutant;
 pub mod system;
 pub mod two_phase_commit;

@@ -14,6 +14,8 @@ pub enum Event<P: Protocol> {
     Wrote(ProcessId, P::Record, bool),
     /// A record became durable.
     Durable(ProcessId, P::Record),
+    /// A record was not durable yet when its process crashed, and is gone with all that waited for it.
+    Lost(ProcessId, P::Record),
     /// A message went out; or it was lost at once, because enough copies of it were in flight.
     Sent(Envelope<P::Message>, bool),
     /// The application was told.
@@ -125,6 +127,9 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
             Event::Wrote(process, record, true) => format!("{} forces {record:?}", name(process)),
             Event::Wrote(process, record, false) => format!("{} writes {record:?}", name(process)),
             Event::Durable(process, record) => format!("{} has {record:?} on disk", name(process)),
+            Event::Lost(process, record) => {
+                format!("{} loses {record:?}: it was not durable", name(process))
+            }
             Event::Sent(Envelope { from, to, message }, true) => {
                 format!("{} sends {message:?} to {}", name(from), name(to))
             }

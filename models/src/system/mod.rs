@@ -194,9 +194,12 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
             Action::Flush(process) => self.flush(&mut next, *process, 1, journal),
             Action::Crash(process, lost) => {
                 Arc::make_mut(&mut next.network).remove_last(lost);
-                let process = Arc::make_mut(&mut next.processes[process.index()]);
+                let id = *process;
+                let process = Arc::make_mut(&mut next.processes[id.index()]);
                 process.state = None;
-                process.hold_back = HoldBack::new();
+                for pending in std::mem::take(&mut process.hold_back).pending() {
+                    journal.note(Event::Lost(id, pending.record.clone()));
+                }
                 next.crashes += 1;
             }
             Action::Recover(process) => self.start(&mut next, *process, journal),
