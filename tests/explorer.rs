@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use quorate_models::two_phase_commit::application::Clients;
 use quorate_models::two_phase_commit::parameters::{Parameters, instances};
 use quorate_models::two_phase_commit::{self, Model};
 use serde_json::json;
+use stateright::Model as _;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 type TheModel = Model<TwoPhaseCommit<Published>>;
@@ -27,6 +29,9 @@ type TheState = SystemState<TwoPhaseCommit<Published>, Clients>;
 
 /// How long the page may take for anything: much longer than it needs.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How wide the window is, in pixels.
+const WIDTH: u32 = 1600;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -131,9 +136,28 @@ async fn opens_a_run(page: &Page) -> Result {
 }
 
 async fn draws_every_event(page: &Page) -> Result {
-    let run = page.run(|_, state| {
-        state.crashes == 1 && state.down() == 0 && state.drops == 1 && commits(state) == 3
-    });
+    let run = page.follow(&[
+        "coordinator's oldest pending record becomes durable",
+        "the application asks coordinator to Begin",
+        "the application asks participant 1 to Work(t1.1)",
+        "the application asks participant 2 to Work(t1.1)",
+        "the application asks coordinator to Commit(t1.1 at {1, 2})",
+        "participant 1 receives Prepare(t1.1) from coordinator",
+        "participant 2 receives Prepare(t1.1) from coordinator",
+        "participant 2's oldest pending record becomes durable",
+        "participant 1's oldest pending record becomes durable",
+        "coordinator receives Yes(t1.1) from participant 1",
+        "coordinator receives Yes(t1.1) from participant 2",
+        "coordinator's oldest pending record becomes durable",
+        "the network loses Commit(t1.1) from coordinator to participant 2",
+        "participant 1 receives Commit(t1.1) from coordinator",
+        "participant 1 crashes",
+        "participant 2's timer Inquire(t1.1) fires",
+        "participant 1 recovers",
+        "coordinator receives Inquire(t1.1) from participant 2",
+        "participant 2 receives Commit(t1.1) from coordinator",
+        "participant 2's oldest pending record becomes durable",
+    ]);
     page.open_run(&run).await?;
     for event in [
         "message", "request", "drop", "crash", "recovery", "flush", "timeout",
@@ -193,17 +217,16 @@ fn in_browser(tools: &Tools, name: &str, parameters: &Parameters, test: Test) ->
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        let page = Page {
-            client: connect(&driver, &tools.browser, profile.path()).await?,
-            site,
-            model: model(parameters),
-        };
-        let result = test(&page).await;
-        page.picture(name).await?;
-        page.client.close().await?;
-        result
-    })
+    let page = Page {
+        client: runtime.block_on(connect(&driver, &tools.browser, profile.path()))?,
+        site,
+        model: model(parameters),
+    };
+    // The browser ends with its session: also when the test fails.
+    let tested = catch_unwind(AssertUnwindSafe(|| runtime.block_on(test(&page))));
+    runtime.block_on(page.picture(name))?;
+    runtime.block_on(page.client.close())?;
+    tested.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 async fn connect(driver: &Driver, browser: &Path, profile: &Path) -> Result<Client> {
@@ -217,9 +240,9 @@ async fn connect(driver: &Driver, browser: &Path, profile: &Path) -> Result<Clie
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
-        "--window-size=1600,1200",
     ];
     let mut arguments: Vec<String> = arguments.map(str::to_owned).to_vec();
+    arguments.push(format!("--window-size={WIDTH},1200"));
     arguments.push(format!("--user-data-dir={}", profile.display()));
     let capabilities = json!({
         "goog:chromeOptions": { "args": arguments, "binary": browser },
@@ -322,6 +345,28 @@ impl Page {
         verdict.and_then(|v| v.witness).expect("such a run exists")
     }
 
+    /// The run that takes these steps.
+    fn follow(&self, sentences: &[&str]) -> Run<TheModel> {
+        let initial = self.model.init_states().remove(0);
+        let mut run = Run {
+            initial,
+            steps: Vec::new(),
+        };
+        for sentence in sentences {
+            let steps = self.model.next_steps(run.last());
+            let mut actions = steps.iter().map(|(action, _)| self.model.sentence(action));
+            let index = actions
+                .position(|action| action == *sentence)
+                .unwrap_or_else(|| {
+                    let offered: Vec<_> =
+                        steps.iter().map(|(a, _)| self.model.sentence(a)).collect();
+                    panic!("{sentence:?} is among {offered:#?}")
+                });
+            run.steps.extend(steps.into_iter().nth(index));
+        }
+        run
+    }
+
     /// Waits until the page has this text somewhere.
     async fn see(&self, text: &str) -> Result {
         let anywhere = format!("//body//*[contains(normalize-space(.), \"{text}\")]");
@@ -379,6 +424,12 @@ impl Page {
     async fn picture(&self, name: &str) -> Result {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("explorer");
         std::fs::create_dir_all(&target)?;
+        let height = "return document.documentElement.scrollHeight";
+        let height = self.client.execute(height, Vec::new()).await?;
+        let height = u32::try_from(height.as_u64().ok_or("a height")?)?;
+        self.client
+            .set_window_size(WIDTH, height.max(1000) + 150)
+            .await?;
         let picture = self.client.screenshot().await?;
         Ok(std::fs::write(target.join(format!("{name}.png")), picture)?)
     }

@@ -9,7 +9,7 @@ use super::{Status, TransactionId};
 use crate::protocol::ProcessId;
 
 /// A record of the log.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub enum Record {
     /// Coordinator, forced at each start: it names transactions in this epoch.
     Started {
@@ -50,6 +50,28 @@ pub enum Record {
         /// The watermark.
         below: TransactionId,
     },
+}
+
+impl Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Record::Started { epoch } => write!(f, "Started(epoch {epoch})"),
+            Record::Commit {
+                transaction,
+                participants,
+            } => write!(f, "Commit({transaction} at {participants:?})"),
+            Record::End { transaction } => write!(f, "End({transaction})"),
+            Record::Prepared { transaction, peers } if peers.is_empty() => {
+                write!(f, "Prepared({transaction})")
+            }
+            Record::Prepared { transaction, peers } => {
+                write!(f, "Prepared({transaction}, peers {peers:?})")
+            }
+            Record::Committed { transaction } => write!(f, "Committed({transaction})"),
+            Record::Aborted { transaction } => write!(f, "Aborted({transaction})"),
+            Record::Retired { below } => write!(f, "Retired(below {below})"),
+        }
+    }
 }
 
 /// What a disk holds: the fold of its records. Of a coordinator's the first two fields are used, of a

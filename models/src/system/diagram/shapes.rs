@@ -2,8 +2,10 @@
 
 use super::svg::Svg;
 
-/// Classes begin with `quorate-`: the Explorer's page has its own.
+/// Classes begin with `quorate-`: the Explorer's page has its own. The first rule is for that page: without
+/// it a wide diagram does not scroll, but goes below everything else.
 pub const STYLE: &str = "
+.main-flex-right { min-width: 0; }
 .quorate-diagram { font: 11px 'DejaVu Sans Mono', 'Liberation Mono', Menlo, Consolas, monospace; }
 .quorate-diagram text { fill: #e7ecef; stroke: #142b46; stroke-width: 4px; paint-order: stroke;
   stroke-linejoin: round; dominant-baseline: central; }
