@@ -282,7 +282,9 @@ fn draw_line(svg: &mut Svg, (x, y): Point, line: &Line) {
         LineKind::InFlight { left, right } => {
             for (sends, side) in [(left, -1), (right, 1)] {
                 if sends {
-                    svg.line("quorate-in-flight", (x + 5 * side, y), (x + 22 * side, y));
+                    let (start, tip) = ((x + 5 * side, y), (x + 24 * side, y));
+                    svg.line("quorate-in-flight", start, (x + 18 * side, y));
+                    svg.head("quorate-in-flight-head", start, tip);
                 }
             }
             "quorate-in-flight-text"
@@ -325,7 +327,8 @@ fn legend(layout: &Layout) -> (Vec<Entry>, i32) {
             svg.head("quorate-head", (x - 9, y), (x + 9, y));
         }),
         ("in flight", |svg, (x, y)| {
-            svg.line("quorate-in-flight", (x - 9, y), (x + 8, y));
+            svg.line("quorate-in-flight", (x - 9, y), (x + 4, y));
+            svg.head("quorate-in-flight-head", (x - 9, y), (x + 9, y));
         }),
         ("lost", |svg, (x, y)| {
             svg.line("quorate-drop", (x - 12, y), (x + 4, y));

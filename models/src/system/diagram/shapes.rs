@@ -46,6 +46,7 @@ pub const STYLE: &str = "
 .quorate-diagram .quorate-abort { fill: #ff8f8f; }
 .quorate-diagram text.quorate-abort-text { fill: #ff8f8f; font-weight: bold; }
 .quorate-diagram .quorate-in-flight { stroke: #8fc7ff; stroke-width: 1.5; stroke-dasharray: 3 3; opacity: 0.6; }
+.quorate-diagram .quorate-in-flight-head { fill: #8fc7ff; opacity: 0.6; }
 .quorate-diagram text.quorate-in-flight-text { fill: #8fc7ff; opacity: 0.7; font-style: italic; }
 ";
 
