@@ -15,6 +15,9 @@ use stateright::{Checker, Model, Path, Property};
 
 use crate::checker::Run;
 
+#[cfg(test)]
+mod tests;
+
 /// Serves a model in Stateright's Explorer at `address`, a host and a port, for ever. With port 0 it takes
 /// a free one. Prints where it serves before it does.
 ///

@@ -316,12 +316,14 @@ fn draw_text(svg: &mut Svg, class: &str, (x, y): Point, text: &str) {
     svg.close("g");
 }
 
-/// An entry of the legend, and where it is.
-type Entry = (Point, &'static str, fn(&mut Svg, Point));
+/// Draws something at a place.
+type Shape = fn(&mut Svg, Point);
+/// An entry of the legend: where, its text, its shape.
+type Entry = (Point, &'static str, Shape);
 
 /// Places the legend, as wide as the diagram. Returns the diagram's height with it, too.
 fn legend(layout: &Layout) -> (Vec<Entry>, i32) {
-    let entries: [(&str, fn(&mut Svg, Point)); 9] = [
+    let entries: [(&str, Shape); 9] = [
         ("message", |svg, (x, y)| {
             svg.line("quorate-message", (x - 9, y), (x + 7, y));
             svg.head("quorate-head", (x - 9, y), (x + 9, y));
