@@ -80,12 +80,14 @@ impl Site {
     ///
     /// If it cannot be had.
     pub fn claim(address: &str) -> Result<Self, ServeError> {
-        let unusable = |cause| ServeError::unusable(address, cause);
-        let mut resolved = address.to_socket_addrs().map_err(unusable)?;
-        let no_host = || unusable(io::ErrorKind::NotFound.into());
+        let no_address = |cause| ServeError::Address(address.to_owned(), cause);
+        let mut resolved = address.to_socket_addrs().map_err(no_address)?;
+        let no_host = || no_address(io::ErrorKind::NotFound.into());
         let listener = TcpListener::bind(resolved.next().ok_or_else(no_host)?);
-        let address = listener.and_then(|l| l.local_addr());
-        address.map(Self).map_err(unusable)
+        let taken = listener.and_then(|listener| listener.local_addr());
+        taken
+            .map(Self)
+            .map_err(|cause| ServeError::refused(address, cause))
     }
 
     /// The address for a browser on this machine.
@@ -138,13 +140,12 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    fn unusable(address: &str, cause: io::Error) -> Self {
+    fn refused(address: &str, cause: io::Error) -> Self {
         let address = address.to_owned();
         match cause.kind() {
             io::ErrorKind::AddrInUse => Self::InUse(address),
             io::ErrorKind::PermissionDenied => Self::Forbidden(address),
-            io::ErrorKind::AddrNotAvailable => Self::Other(address, cause),
-            _ => Self::Address(address, cause),
+            _ => Self::Other(address, cause),
         }
     }
 }

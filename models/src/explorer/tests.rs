@@ -117,6 +117,14 @@ fn what_is_no_address_is_an_error_that_shows_one() {
 }
 
 #[test]
+fn another_machines_address_is_an_error_that_asks_for_one_of_this_machine() {
+    // TEST-NET-1 of RFC 5737: nobody's.
+    let error = Site::claim("192.0.2.1:3000").expect_err("it is not ours");
+    assert!(matches!(error, ServeError::Other(..)), "{error:?}");
+    assert!(error.to_string().contains("of this machine"));
+}
+
+#[test]
 fn everywhere_is_shown_as_an_address_that_a_browser_can_open() {
     let site = Site(SocketAddr::from(([0, 0, 0, 0], 3000)));
     assert_eq!(site.url(), "http://127.0.0.1:3000/");

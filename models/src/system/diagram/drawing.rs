@@ -143,7 +143,11 @@ impl Sequence {
             (APPLICATION, 12),
             "application",
         );
-        svg.line("quorate-request", (APPLICATION, 38), (APPLICATION, foot));
+        svg.line(
+            "quorate-application",
+            (APPLICATION, 38),
+            (APPLICATION, foot),
+        );
         for (number, (lane, &x)) in self.lanes.iter().zip(&layout.lanes).enumerate() {
             svg.words("quorate-name", (x, 12), lane);
             svg.words("quorate-number", (x, 27), &format!("process {number}"));

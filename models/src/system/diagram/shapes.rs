@@ -20,7 +20,7 @@ pub const STYLE: &str = "
 .quorate-diagram .quorate-activity { fill: #5d7f9b; }
 .quorate-diagram .quorate-message { stroke: #8fc7ff; stroke-width: 1.5; }
 .quorate-diagram .quorate-head { fill: #8fc7ff; stroke: none; }
-.quorate-diagram .quorate-request { stroke: #cdb4ff; stroke-width: 1.5; stroke-dasharray: 1 4; }
+.quorate-diagram .quorate-application, .quorate-diagram .quorate-request { stroke: #cdb4ff; stroke-width: 1.5; stroke-dasharray: 1 4; }
 .quorate-diagram .quorate-request-head { fill: #cdb4ff; stroke: none; }
 .quorate-diagram text.quorate-request-text { fill: #cdb4ff; }
 .quorate-diagram .quorate-drop { stroke: #ff9f5a; stroke-width: 1.5; stroke-dasharray: 5 4; }
