@@ -25,11 +25,7 @@ fn every_mutant_is_found_in_the_instance_that_it_names() {
                 .check_mutant(mutant.mutant, &Options::default())
                 .expect("a listed mutant");
             assert!(report.found, "{} survives", mutant.mutant);
-            assert!(
-                report.fragment.is_some(),
-                "{} has no address",
-                mutant.mutant
-            );
+            assert!(report.address.is_some(), "{} has no address", mutant.mutant);
         }
     }
 }

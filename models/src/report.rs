@@ -97,9 +97,9 @@ pub struct MutantReport {
     /// The shortest counterexample: who did what, and what each process believes at the end.
     #[serde(skip)]
     pub run: Vec<String>,
-    /// Where the counterexample opens in the Explorer, behind its address.
+    /// Where the counterexample opens when the Explorer serves the mutant at its default address.
     #[serde(skip)]
-    pub fragment: Option<String>,
+    pub address: Option<String>,
 }
 
 /// How a check came out.
@@ -246,7 +246,7 @@ mod tests {
                 summary: "",
                 complete,
                 run: Vec::new(),
-                fragment: None,
+                address: None,
             };
             report.outcome().exit_code()
         };

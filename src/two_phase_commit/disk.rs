@@ -52,6 +52,28 @@ pub enum Record {
     },
 }
 
+impl Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Record::Started { epoch } => write!(f, "Started(epoch {epoch})"),
+            Record::Commit {
+                transaction,
+                participants,
+            } => write!(f, "Commit({transaction} at {participants:?})"),
+            Record::End { transaction } => write!(f, "End({transaction})"),
+            Record::Prepared { transaction, peers } if peers.is_empty() => {
+                write!(f, "Prepared({transaction})")
+            }
+            Record::Prepared { transaction, peers } => {
+                write!(f, "Prepared({transaction}, peers {peers:?})")
+            }
+            Record::Committed { transaction } => write!(f, "Committed({transaction})"),
+            Record::Aborted { transaction } => write!(f, "Aborted({transaction})"),
+            Record::Retired { below } => write!(f, "Retired(below {below})"),
+        }
+    }
+}
+
 /// What a disk holds: the fold of its records. Of a coordinator's the first two fields are used, of a
 /// participant's the last two.
 #[derive(Clone, Default, Eq, Hash, PartialEq)]
@@ -105,28 +127,6 @@ pub(super) fn forget_finished(
     below: TransactionId,
 ) {
     statuses.retain(|&transaction, status| transaction >= below || !status.is_finished());
-}
-
-impl Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Record::Started { epoch } => write!(f, "Started(epoch {epoch})"),
-            Record::Commit {
-                transaction,
-                participants,
-            } => write!(f, "Commit({transaction} for {participants:?})"),
-            Record::End { transaction } => write!(f, "End({transaction})"),
-            Record::Prepared { transaction, peers } if peers.is_empty() => {
-                write!(f, "Prepared({transaction})")
-            }
-            Record::Prepared { transaction, peers } => {
-                write!(f, "Prepared({transaction}, peers {peers:?})")
-            }
-            Record::Committed { transaction } => write!(f, "Committed({transaction})"),
-            Record::Aborted { transaction } => write!(f, "Aborted({transaction})"),
-            Record::Retired { below } => write!(f, "Retired(below {below})"),
-        }
-    }
 }
 
 impl Debug for Durable {

@@ -70,13 +70,13 @@ pub struct TransactionId {
 
 impl Display for TransactionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.epoch, self.number)
+        write!(f, "t{}.{}", self.epoch, self.number)
     }
 }
 
 impl Debug for TransactionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+        Display::fmt(self, f)
     }
 }
 
@@ -192,7 +192,7 @@ pub enum Timer {
 }
 
 /// What the application asks of a process.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub enum Request {
     /// Coordinator: name a new transaction. Answered by [`Output::Begun`].
     Begin,
@@ -210,6 +210,20 @@ pub enum Request {
     /// Either role: the application gives up. A coordinator aborts what is undecided; a participant
     /// what it still works on, and is bound once it is prepared.
     Abort(TransactionId),
+}
+
+impl Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Request::Begin => write!(f, "Begin"),
+            Request::Work(transaction) => write!(f, "Work({transaction})"),
+            Request::Commit {
+                transaction,
+                participants,
+            } => write!(f, "Commit({transaction} at {participants:?})"),
+            Request::Abort(transaction) => write!(f, "Abort({transaction})"),
+        }
+    }
 }
 
 /// What a process tells the application, at least once.

@@ -6,6 +6,7 @@ use clap::builder::EnumValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, ValueEnum, value_parser};
 use quorate_models::catalogue::{Entry, MODELS};
+use quorate_models::explorer::DEFAULT_ADDRESS;
 use quorate_models::report::Engine;
 
 /// How to report.
@@ -119,7 +120,7 @@ fn explore() -> Command {
                     .long("address")
                     .value_name("HOST:PORT")
                     .help("Where to serve; port 0 takes a free one")
-                    .default_value("127.0.0.1:3000"),
+                    .default_value(DEFAULT_ADDRESS),
             )
     };
     explore.subcommands(MODELS.iter().map(model))

@@ -209,9 +209,9 @@ pub fn mutant(report: &MutantReport) {
     for line in &report.run {
         print(&format!("  {line}"));
     }
-    if let Some(fragment) = &report.fragment {
+    if let Some(address) = &report.address {
         print(&format!(
-            "  to see it: cargo models explore {} --mutant {}\n  and open   http://127.0.0.1:3000/{fragment}\n",
+            "  to see it: cargo models explore {} --mutant {}\n  and open   {address}\n",
             report.model, report.mutant
         ));
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use derive_where::derive_where;
+use itertools::Itertools;
 use quorate::protocol::{Effect, ProcessId, Protocol, Release};
 
 use super::{Action, Application, Envelope, System, SystemState};
@@ -198,11 +199,16 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
                 }
             }
         }
-        for (number, envelope) in state.network.in_flight().iter().enumerate() {
+        let links = state
+            .network
+            .in_flight()
+            .iter()
+            .chunk_by(|e| (e.from, e.to));
+        for (number, ((from, to), envelopes)) in links.into_iter().enumerate() {
             let heading = if number == 0 { "network" } else { "" };
-            let Envelope { from, to, message } = envelope;
             let (from, to) = (&names[from.index()], &names[to.index()]);
-            line(heading, &format!("{message:?} from {from} to {to}"));
+            let messages = envelopes.map(|e| format!("{:?}", e.message)).join(", ");
+            line(heading, &format!("from {from} to {to}: {messages}"));
         }
         line("application", &format!("{:?}", state.view));
         if self.environment.crashes > 0 {

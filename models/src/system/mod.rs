@@ -491,8 +491,8 @@ impl<P: Protocol, A: Application<P>> Debug for SystemState<P, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (id, process) in self.processes() {
             match &process.state {
-                Some(knows) => writeln!(f, "{id:?}  {knows:?}")?,
-                None => writeln!(f, "{id:?}  down")?,
+                Some(knows) => writeln!(f, "process {id:?}: {knows:?}")?,
+                None => writeln!(f, "process {id:?}: down")?,
             }
             writeln!(f, "   disk: {:?}", process.durable)?;
             for pending in process.hold_back.pending() {
@@ -503,11 +503,13 @@ impl<P: Protocol, A: Application<P>> Debug for SystemState<P, A> {
                 }
             }
         }
-        writeln!(f, "network")?;
+        if !self.network.in_flight().is_empty() {
+            writeln!(f, "network:")?;
+        }
         for envelope in self.network.in_flight() {
             writeln!(f, "   {envelope:?}")?;
         }
-        writeln!(f, "application  {:?}", self.view)?;
-        write!(f, "faults  {} crashes, {} drops", self.crashes, self.drops)
+        writeln!(f, "application: {:?}", self.view)?;
+        write!(f, "faults: {} crashes, {} drops", self.crashes, self.drops)
     }
 }

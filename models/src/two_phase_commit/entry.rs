@@ -17,7 +17,7 @@ use crate::checker::{
     End, Exploration, Options, Property, StaterightSearch, check_with_stateright, explore,
     to_the_end,
 };
-use crate::explorer;
+use crate::explorer::{self, address_of_run};
 use crate::report::{CheckReport, Engine, MutantReport, check_report};
 
 /// The entry of two-phase commit.
@@ -167,7 +167,7 @@ impl Entry for TwoPhaseCommitEntry {
             summary: mutant.summary,
             complete: matches!(exploration.end, End::Exhausted | End::Found),
             run: run.map(|run| system.narrate(run)).unwrap_or_default(),
-            fragment: run.map(|run| explorer::fragment_of_run(&system, run)),
+            address: run.map(|run| address_of_run(explorer::DEFAULT_ADDRESS, &system, run)),
         })
     }
 
