@@ -85,7 +85,7 @@ fn a_mutants_report_is_a_run_that_a_person_can_read_and_says_where_to_see_it() {
     let text = String::from_utf8_lossy(&output.stdout);
     for part in [
         "1 crashes",
-        "loses Aborted(1.1): it was not durable",
+        "loses Aborted(t1.1): it was not durable",
         "at the end:",
         "coordinator    epoch 1",
         "cargo models explore two-phase-commit --mutant own-abort-not-forced",
