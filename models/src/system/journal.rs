@@ -62,9 +62,13 @@ impl<P: Protocol> Journal<P> {
     }
 }
 
-pub(super) fn release<P: Protocol>(release: &Release<P>) -> String {
+/// What is held back, in words.
+pub(super) fn release<P: Protocol>(
+    release: &Release<P>,
+    name: impl Fn(ProcessId) -> String,
+) -> String {
     match release {
-        Release::Send { to, message } => format!("{message:?} to {to:?}"),
+        Release::Send { to, message } => format!("{message:?} to {}", name(*to)),
         Release::Emit(output) => format!("the output {output:?}"),
         Release::Durable(position) => format!("the report that {position} is durable"),
     }
@@ -195,7 +199,8 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
                 let how = if pending.forced { "forced" } else { "lazy" };
                 line("", &format!("pending, {how}: {:?}", pending.record));
                 for held in &pending.releases {
-                    line("", &format!("  holds back {}", release(held)));
+                    let held = release(held, |id| self.protocol.name(id));
+                    line("", &format!("  holds back {held}"));
                 }
             }
         }

@@ -499,7 +499,8 @@ impl<P: Protocol, A: Application<P>> Debug for SystemState<P, A> {
                 let how = if pending.forced { "forced" } else { "lazy" };
                 writeln!(f, "   pending, {how}: {:?}", pending.record)?;
                 for release in &pending.releases {
-                    writeln!(f, "      holds back {}", journal::release(release))?;
+                    let held = journal::release(release, |id| format!("process {id:?}"));
+                    writeln!(f, "      holds back {held}")?;
                 }
             }
         }
