@@ -69,21 +69,21 @@ impl Value {
         Ok(value)
     }
 
-    /// Parses a state, `/\ variable = value` for each variable, into a record of the variables.
+    /// Parses a state, `/\ variable = value` for each variable.
     ///
     /// # Errors
     ///
     /// What was expected, and before which text.
-    pub fn parse_state(text: &str) -> Result<Self, String> {
+    pub fn parse_state(text: &str) -> Result<BTreeMap<String, Self>, String> {
         let mut parser = Parser { rest: text };
         let mut variables = BTreeMap::new();
         while parser.take("/\\") {
             let variable = parser.identifier()?;
             parser.expect("=")?;
-            variables.insert(Value::Text(variable), parser.value()?);
+            variables.insert(variable, parser.value()?);
         }
         parser.end()?;
-        Ok(Value::Function(variables))
+        Ok(variables)
     }
 }
 
