@@ -523,7 +523,8 @@ VoteYes(m) ==
       said == IF isNew THEN <<Tell(p, t, "prepared")>> ELSE <<>>
   IN  /\ Receives(m, "Prepare")
       /\ standing \in {"working", "prepared"}
-      /\ status' = [status EXCEPT ![p] = [kept.status EXCEPT ![t] = "prepared"]]
+      /\ status' = [status EXCEPT ![p] =
+           [kept.status EXCEPT ![t] = "prepared"]]
       /\ watermark' = [watermark EXCEPT ![p] = kept.watermark]
       /\ WriteAndSay(p, kept.written \o written,
                      Append(said, Vote(p, t, "Yes")))
@@ -545,9 +546,11 @@ VoteNo(m) ==
       said == IF isNew THEN <<Tell(p, t, "aborted")>> ELSE <<>>
   IN  /\ Receives(m, "Prepare")
       /\ standing \in {"unknown", "aborted"}
-      /\ status' = [status EXCEPT ![p] = [kept.status EXCEPT ![t] = "aborted"]]
+      /\ status' = [status EXCEPT ![p] =
+           [kept.status EXCEPT ![t] = "aborted"]]
       /\ watermark' = [watermark EXCEPT ![p] = kept.watermark]
-      /\ WriteAndSay(p, kept.written \o written, Append(said, Vote(p, t, "No")))
+      /\ WriteAndSay(p, kept.written \o written,
+                     Append(said, Vote(p, t, "No")))
       /\ ParticipantStep
 
 (***************************************************************************)

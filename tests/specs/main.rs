@@ -68,19 +68,10 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Each runs a Java machine.
     arguments.test_threads.get_or_insert(2);
-    let missing = tlc::find().err();
-    let is_required = std::env::var_os("CI").is_some();
-    if let Some(missing) = &missing
-        && !arguments.list
-    {
-        let fate = match is_required {
-            true => "failed, because CI is set",
-            false => "ignored",
-        };
-        eprintln!("Tests that need TLC are {fate}. {missing}");
+    let tlc = Availability::now();
+    if !arguments.list {
+        tlc.explain();
     }
-    let is_ignored = missing.is_some() && !is_required;
-
     let mut trials = vec![
         Trial::test("a value is read as TLC writes it", values_are_read),
         Trial::test(
@@ -91,18 +82,58 @@ fn main() -> ExitCode {
     let found = instances(SPEC).expect("the specs can be read");
     trials.extend(found.iter().cloned().map(|instance| {
         let name = format!("{SPEC}: spec and model agree on {}", instance.name);
-        let is_ignored = is_ignored || instance.name.starts_with(LARGE);
-        Trial::test(name, move || spec_and_model_agree(&instance)).with_ignored_flag(is_ignored)
+        let is_large = instance.name.starts_with(LARGE);
+        tlc.trial(name, is_large, move || spec_and_model_agree(&instance))
     }));
     trials.extend(MATTERS_IN.map(|(action, instance)| {
         let name = format!("{SPEC}: spec without {action} and model differ on {instance}");
         let instance = found.iter().find(|i| i.name == instance).cloned();
-        Trial::test(name, move || {
+        tlc.trial(name, false, move || {
             spec_without_differs(action, instance.as_ref().ok_or("no such instance")?)
         })
-        .with_ignored_flag(is_ignored)
     }));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Whether TLC is there, and what becomes of tests if it is not.
+struct Availability {
+    missing: Option<String>,
+    is_required: bool,
+}
+
+impl Availability {
+    fn now() -> Self {
+        Self {
+            missing: tlc::find().err(),
+            is_required: std::env::var_os("CI").is_some(),
+        }
+    }
+
+    fn explain(&self) {
+        if let Some(missing) = &self.missing {
+            let fate = match self.is_required {
+                true => "failed, because CI is set",
+                false => "ignored",
+            };
+            eprintln!("Tests that need TLC are {fate}. {missing}");
+        }
+    }
+
+    /// A test that needs TLC.
+    fn trial(
+        &self,
+        name: String,
+        is_large: bool,
+        test: impl FnOnce() -> Result<(), Failed> + Send + 'static,
+    ) -> Trial {
+        let missing = self.missing.clone();
+        let is_ignored = is_large || (missing.is_some() && !self.is_required);
+        let test = move || match missing {
+            Some(missing) => Err(missing.into()),
+            None => test(),
+        };
+        Trial::test(name, test).with_ignored_flag(is_ignored)
+    }
 }
 
 /// The difference between the model and a spec on an instance, if there is one.
@@ -186,6 +217,7 @@ fn values_are_read() -> Result<(), Failed> {
         ),
     ]);
     assert_eq!(Value::parse(written)?, value);
+    assert_eq!(Value::parse(&value.to_string())?, value);
     assert_eq!(
         Value::parse("(1 :> 5 @@ 2 :> 6)")?,
         Value::parse("<<5, 6>>")?

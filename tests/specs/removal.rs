@@ -12,8 +12,8 @@ pub fn actions(spec: &str) -> Vec<String> {
 
 /// The spec with FALSE in place of an action, which so never happens.
 pub fn without(spec: &str, removed: &str) -> String {
-    let disjuncts = next(spec).into_iter();
-    let disjunct = disjuncts.filter(|line| action(line) == removed).next();
+    let mut disjuncts = next(spec).into_iter();
+    let disjunct = disjuncts.find(|line| action(line) == removed);
     let disjunct = disjunct.unwrap_or_else(|| panic!("Next has no action {removed}"));
     spec.replace(&format!("{disjunct}\n"), "  \\/ FALSE\n")
 }

@@ -211,23 +211,32 @@ impl Display for Value {
             Value::Boolean(false) => f.write_str("FALSE"),
             Value::Integer(number) => write!(f, "{number}"),
             Value::Text(text) => write!(f, "\"{text}\""),
-            Value::Set(members) => write!(f, "{{{}}}", commas(members)),
-            Value::Function(pairs) => {
-                let is_sequence = (1_u64..).map(Value::from).zip(pairs.keys());
-                if is_sequence.into_iter().all(|(at, key)| at == *key) {
-                    return write!(f, "<<{}>>", commas(pairs.values()));
-                }
-                let written = pairs.iter().map(|(argument, value)| match argument {
-                    Value::Text(field) => format!("{field} |-> {value}"),
-                    argument => format!("{argument} :> {value}"),
-                });
-                write!(f, "[{}]", commas(written))
-            }
+            Value::Set(members) => write!(f, "{{{}}}", joined(members, ", ")),
+            Value::Function(pairs) => write_function(f, pairs),
         }
     }
 }
 
-fn commas<T: Display>(members: impl IntoIterator<Item = T>) -> String {
+fn write_function(f: &mut fmt::Formatter<'_>, pairs: &BTreeMap<Value, Value>) -> fmt::Result {
+    let from_one = (1_u64..).map(Value::from);
+    if from_one.zip(pairs.keys()).all(|(at, key)| at == *key) {
+        return write!(f, "<<{}>>", joined(pairs.values(), ", "));
+    }
+    let fields: Option<Vec<String>> = (pairs.iter())
+        .map(|(field, value)| match field {
+            Value::Text(field) => Some(format!("{field} |-> {value}")),
+            _ => None,
+        })
+        .collect();
+    if let Some(fields) = fields {
+        return write!(f, "[{}]", joined(fields, ", "));
+    }
+    let pairs = pairs.iter();
+    let pairs = pairs.map(|(argument, value)| format!("{argument} :> {value}"));
+    write!(f, "({})", joined(pairs, " @@ "))
+}
+
+fn joined<T: Display>(members: impl IntoIterator<Item = T>, between: &str) -> String {
     let members: Vec<String> = members.into_iter().map(|m| m.to_string()).collect();
-    members.join(", ")
+    members.join(between)
 }
