@@ -1,7 +1,6 @@
 //! The coordinator: collects votes, decides, and sees a commit through.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Debug};
 
 use super::{
     Decision, Durable, Message, Output, Record, Refusal, Request, Rules, Timer, TransactionId,
@@ -365,36 +364,5 @@ fn decided(transaction: TransactionId, decision: Decision) -> Message {
     Message::Decision {
         transaction,
         decision,
-    }
-}
-
-impl Debug for Coordinator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "epoch {}", self.epoch)?;
-        if self.begun > 0 {
-            write!(f, ", {} begun", self.begun)?;
-        }
-        for (transaction, progress) in &self.transactions {
-            write!(f, ", {transaction} {progress:?}")?;
-        }
-        Ok(())
-    }
-}
-
-impl Debug for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Progress::Working => write!(f, "working"),
-            Progress::Voting { participants, yes } => {
-                write!(f, "voting (yes {yes:?} of {participants:?})")
-            }
-            Progress::Committed {
-                participants,
-                unacknowledged,
-            } => write!(
-                f,
-                "committed (unacknowledged {unacknowledged:?} of {participants:?})"
-            ),
-        }
     }
 }

@@ -1,7 +1,6 @@
 //! What the two roles write to their disks, and what a disk holds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Debug};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,28 +49,6 @@ pub enum Record {
         /// The watermark.
         below: TransactionId,
     },
-}
-
-impl Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Record::Started { epoch } => write!(f, "Started(epoch {epoch})"),
-            Record::Commit {
-                transaction,
-                participants,
-            } => write!(f, "Commit({transaction} at {participants:?})"),
-            Record::End { transaction } => write!(f, "End({transaction})"),
-            Record::Prepared { transaction, peers } if peers.is_empty() => {
-                write!(f, "Prepared({transaction})")
-            }
-            Record::Prepared { transaction, peers } => {
-                write!(f, "Prepared({transaction}, peers {peers:?})")
-            }
-            Record::Committed { transaction } => write!(f, "Committed({transaction})"),
-            Record::Aborted { transaction } => write!(f, "Aborted({transaction})"),
-            Record::Retired { below } => write!(f, "Retired(below {below})"),
-        }
-    }
 }
 
 /// What a disk holds: the fold of its records. Of a coordinator's the first two fields are used, of a
@@ -127,26 +104,4 @@ pub(super) fn forget_finished(
     below: TransactionId,
 ) {
     statuses.retain(|&transaction, status| transaction >= below || !status.is_finished());
-}
-
-impl Debug for Durable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut parts = Vec::new();
-        if self.epoch > 0 {
-            parts.push(format!("epoch {}", self.epoch));
-        }
-        for (transaction, participants) in &self.committed {
-            parts.push(format!("{transaction} committed for {participants:?}"));
-        }
-        if self.watermark != TransactionId::default() {
-            parts.push(format!("retired below {}", self.watermark));
-        }
-        for (transaction, status) in &self.statuses {
-            parts.push(format!("{transaction} {status:?}"));
-        }
-        if parts.is_empty() {
-            parts.push("empty".to_owned());
-        }
-        f.write_str(&parts.join(", "))
-    }
 }

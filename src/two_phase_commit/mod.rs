@@ -48,6 +48,7 @@ use crate::protocol::{Effects, Input, ProcessId, Protocol};
 
 mod coordinator;
 mod disk;
+mod display;
 mod participant;
 mod rules;
 
@@ -66,18 +67,6 @@ pub struct TransactionId {
     pub epoch: u64,
     /// The transaction within that epoch, from 1.
     pub number: u64,
-}
-
-impl Display for TransactionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "t{}.{}", self.epoch, self.number)
-    }
-}
-
-impl Debug for TransactionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Display::fmt(self, f)
-    }
 }
 
 /// A participant's answer to Prepare.
@@ -150,36 +139,6 @@ impl Message {
     }
 }
 
-impl Debug for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Message::Prepare {
-                transaction,
-                peers,
-                retired_below,
-            } => {
-                write!(f, "Prepare({transaction}")?;
-                if !peers.is_empty() {
-                    write!(f, ", peers {peers:?}")?;
-                }
-                // Retiring everything below the transaction itself is what is always said of the
-                // only transaction under way.
-                if retired_below != transaction {
-                    write!(f, ", retired below {retired_below}")?;
-                }
-                write!(f, ")")
-            }
-            Message::Vote { transaction, vote } => write!(f, "{vote:?}({transaction})"),
-            Message::Decision {
-                transaction,
-                decision,
-            } => write!(f, "{decision:?}({transaction})"),
-            Message::Acknowledge { transaction } => write!(f, "Acknowledge({transaction})"),
-            Message::Inquire { transaction } => write!(f, "Inquire({transaction})"),
-        }
-    }
-}
-
 /// What a process may wait for.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub enum Timer {
@@ -210,20 +169,6 @@ pub enum Request {
     /// Either role: the application gives up. A coordinator aborts what is undecided; a participant
     /// what it still works on, and is bound once it is prepared.
     Abort(TransactionId),
-}
-
-impl Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Request::Begin => write!(f, "Begin"),
-            Request::Work(transaction) => write!(f, "Work({transaction})"),
-            Request::Commit {
-                transaction,
-                participants,
-            } => write!(f, "Commit({transaction} at {participants:?})"),
-            Request::Abort(transaction) => write!(f, "Abort({transaction})"),
-        }
-    }
 }
 
 /// What a process tells the application, at least once.
@@ -264,15 +209,6 @@ pub enum State {
     Coordinator(Coordinator),
     /// Every other process.
     Participant(Participant),
-}
-
-impl Debug for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            State::Coordinator(coordinator) => coordinator.fmt(f),
-            State::Participant(participant) => participant.fmt(f),
-        }
-    }
 }
 
 /// Two-phase commit: who takes part, and the rules. Production uses the [`Published`] rules.

@@ -1,7 +1,6 @@
 //! The participant: does the work, promises, and follows the decision.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Debug};
 
 use super::disk::forget_finished;
 use super::{
@@ -333,33 +332,5 @@ fn refusal(standing: Standing) -> Refusal {
         Standing::Unknown | Standing::Working => Refusal::Unknown,
         Standing::Prepared => Refusal::Prepared,
         Standing::Retired | Standing::Committed | Standing::Aborted => Refusal::Finished,
-    }
-}
-
-impl Debug for Participant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut parts = Vec::new();
-        if self.watermark != TransactionId::default() {
-            parts.push(format!("retired below {}", self.watermark));
-        }
-        for (transaction, status) in &self.statuses {
-            parts.push(format!("{transaction} {status:?}"));
-        }
-        if parts.is_empty() {
-            parts.push("idle".to_owned());
-        }
-        f.write_str(&parts.join(", "))
-    }
-}
-
-impl Debug for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Status::Working => write!(f, "working"),
-            Status::Prepared { peers } if peers.is_empty() => write!(f, "prepared"),
-            Status::Prepared { peers } => write!(f, "prepared (peers {peers:?})"),
-            Status::Committed => write!(f, "committed"),
-            Status::Aborted => write!(f, "aborted"),
-        }
     }
 }

@@ -22,10 +22,16 @@ mod diagram;
 mod environment;
 mod journal;
 mod network;
+mod state;
+#[cfg(debug_assertions)]
+mod timers;
 
 pub use environment::{Disk, Environment, EnvironmentFlags, Timers};
 pub use journal::{Event, Journal};
 pub use network::{Envelope, Network, NetworkKind};
+pub use state::{Process, SystemState};
+#[cfg(debug_assertions)]
+use timers::TimersRunning;
 
 /// The application above the processes: what it may ask, and what it remembers of what it was told.
 ///
@@ -60,32 +66,6 @@ pub struct System<P: Protocol, A: Application<P>> {
     pub properties: Vec<Property<Self>>,
 }
 
-/// One process: up or down, with its disk.
-#[derive_where(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Process<P: Protocol> {
-    /// What it knows, or nothing if it is down.
-    pub state: Option<P::State>,
-    /// What its disk is known to hold.
-    pub durable: P::Durable,
-    /// What it is writing, and what waits for that.
-    pub hold_back: HoldBack<P>,
-}
-
-/// A state of a [`System`].
-#[derive_where(Clone, Eq, Hash, PartialEq)]
-pub struct SystemState<P: Protocol, A: Application<P>> {
-    /// Each process, by id.
-    pub processes: Vec<Arc<Process<P>>>,
-    /// The messages in flight.
-    pub network: Arc<Network<P::Message>>,
-    /// What the application has asked and been told.
-    pub view: Arc<A::View>,
-    /// Crashes so far.
-    pub crashes: u8,
-    /// Drops so far.
-    pub drops: u8,
-}
-
 /// The state that a step leads to, and what happened on the way.
 pub type Step<P, A> = (SystemState<P, A>, Vec<Event<P>>);
 
@@ -106,28 +86,6 @@ pub enum Action<P: Protocol> {
     Crash(ProcessId, Vec<Envelope<P::Message>>),
     /// A process comes up again with what its disk holds.
     Recover(ProcessId),
-}
-
-impl<P: Protocol, A: Application<P>> SystemState<P, A> {
-    /// The processes that are up, with what they know.
-    pub fn live(&self) -> impl Iterator<Item = (ProcessId, &P::State)> {
-        self.processes().filter_map(|(id, process)| {
-            let state = process.state.as_ref()?;
-            Some((id, state))
-        })
-    }
-
-    /// All processes with their ids.
-    pub fn processes(&self) -> impl Iterator<Item = (ProcessId, &Process<P>)> {
-        (0..)
-            .map(ProcessId)
-            .zip(self.processes.iter().map(|p| &**p))
-    }
-
-    /// How many processes are down.
-    pub fn down(&self) -> usize {
-        self.processes.iter().filter(|p| p.state.is_none()).count()
-    }
 }
 
 impl<P: Protocol, A: Application<P>> System<P, A> {
@@ -440,77 +398,11 @@ impl<P: Protocol, A: Application<P>> Model for System<P, A> {
     }
 }
 
-/// Checks that the timers which a driver would have running are those that the protocol reads off its
-/// state.
-#[cfg(debug_assertions)]
-struct TimersRunning<P: Protocol>(Vec<P::Timer>);
-
-#[cfg(debug_assertions)]
-impl<P: Protocol> TimersRunning<P> {
-    fn before(protocol: &P, state: &P::State, input: &Input<P>) -> Self {
-        let mut running = protocol.timers(state);
-        if let Input::Timeout(fired) = input {
-            running.retain(|timer| timer != fired);
-        }
-        Self(running)
-    }
-
-    fn assert_after(mut self, protocol: &P, state: &P::State, effects: &Effects<P>) {
-        for effect in effects.as_slice() {
-            match effect {
-                Effect::SetTimer(timer) | Effect::CancelTimer(timer) => {
-                    self.0.retain(|other| other != timer);
-                }
-                _ => {}
-            }
-            if let Effect::SetTimer(timer) = effect {
-                self.0.push(timer.clone());
-            }
-        }
-        self.0.sort();
-        let mut read_off = protocol.timers(state);
-        read_off.sort();
-        assert_eq!(
-            self.0, read_off,
-            "timers set, and timers read off {state:?}"
-        );
-    }
-}
-
 impl<P: Protocol, A: Application<P>> Debug for System<P, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System")
             .field("processes", &self.names())
             .field("environment", &self.environment)
             .finish_non_exhaustive()
-    }
-}
-
-/// For people: a line per process and per message.
-impl<P: Protocol, A: Application<P>> Debug for SystemState<P, A> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (id, process) in self.processes() {
-            match &process.state {
-                Some(knows) => writeln!(f, "process {id:?}: {knows:?}")?,
-                None => writeln!(f, "process {id:?}: down")?,
-            }
-            writeln!(f, "   disk: {:?}", process.durable)?;
-            for pending in process.hold_back.pending() {
-                let how = if pending.forced { "forced" } else { "lazy" };
-                writeln!(f, "   pending, {how}: {:?}", pending.record)?;
-                for release in &pending.releases {
-                    let held = journal::release(release, |id| format!("process {id:?}"));
-                    writeln!(f, "      holds back {held}")?;
-                }
-            }
-        }
-        if !self.network.in_flight().is_empty() {
-            writeln!(f, "network:")?;
-        }
-        for envelope in self.network.in_flight() {
-            writeln!(f, "   {envelope:?}")?;
-        }
-        writeln!(f, "application: {:?}", self.view)?;
-        write!(f, "faults: {} crashes, {} drops", self.crashes, self.drops)
     }
 }
