@@ -370,10 +370,9 @@ where
     fn replay(&self, property: &Property<M>, witness: Witness) -> Run<M> {
         let mut way = self.visited.way(witness.state).into_iter();
         let first = way.next().expect("a way has a state");
-        let initial = self.model.init_states().into_iter();
+        let mut initial = self.model.init_states().into_iter();
         let initial = initial
-            .filter(|state| fingerprint(state) == first)
-            .next()
+            .find(|state| fingerprint(state) == first)
             .expect(NOT_DETERMINISTIC);
         let mut run = Run {
             initial,
