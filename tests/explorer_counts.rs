@@ -197,10 +197,10 @@ fn with_threads(threads: usize) -> Options<'static> {
     }
 }
 
-/// A run's initial state, and its steps.
-type PlainRun = (u16, Vec<(usize, u16)>);
+/// A run's initial state and its steps.
+type Steps = (u16, Vec<(usize, u16)>);
 
-fn runs(exploration: &Exploration<Graph>) -> Vec<Option<PlainRun>> {
+fn runs(exploration: &Exploration<Graph>) -> Vec<Option<Steps>> {
     let runs = exploration.verdicts.iter().map(|v| v.witness.as_ref());
     runs.map(|run| run.map(|run| (run.initial, run.steps.clone())))
         .collect()
