@@ -641,7 +641,9 @@ AskAround(p, t) ==
 (***************************************************************************)
 (* Cooperative termination.  Whoever knows the outcome says it.  Whoever   *)
 (* has not promised can still abort, and then nobody can commit.  Whoever  *)
-(* is in doubt too cannot help; nor can who has forgotten.                 *)
+(* has forgotten the outcome says abort: had it been commit, all would     *)
+(* have acknowledged it, and nobody would be in doubt.  Whoever is in      *)
+(* doubt too cannot help.                                                  *)
 (***************************************************************************)
 AnswerPeer(m) ==
   LET p == m.to
@@ -651,7 +653,7 @@ AnswerPeer(m) ==
   IN  /\ Receives(m, "Inquire") /\ p # Coordinator
       /\ \/ /\ standing \in {"unknown", "working"}
             /\ AbortAlone(p, t, Reply("Abort"))
-         \/ /\ standing \in Finished
+         \/ /\ standing \in Finished \cup {"retired"}
             /\ Say(p, Reply(IF standing = "committed" THEN "Commit"
                                                       ELSE "Abort"))
             /\ UNCHANGED participantVariables

@@ -23,7 +23,8 @@
 //!    [`HoldBack`](protocol::HoldBack) queue, in order.
 //! 4. Make the records of the queue durable, in order, as many at a time as it likes, and report each
 //!    number with [`HoldBack::durable`](protocol::HoldBack::durable); send and emit only what the
-//!    queue releases.
+//!    queue releases. A released report of durability is an input of its own: step it when everything
+//!    else that was released has been carried out.
 //! 5. Deliver nothing to a process that is down. After a crash begin again at 1: the queue and the
 //!    state are gone; records not yet reported durable may or may not have survived, but those that
 //!    survived are a prefix.

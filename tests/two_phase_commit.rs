@@ -327,3 +327,23 @@ fn a_peer_that_has_not_voted_aborts_durably_before_it_says_so() {
         [vote(transaction, Vote::No)]
     );
 }
+
+#[test]
+fn a_peer_that_has_retired_a_transaction_says_that_it_was_aborted() {
+    let protocol = TwoPhaseCommit::new(2).expect("a sensible number");
+    let mut cluster = Cluster::of(protocol.cooperative(true));
+    let transaction = cluster.prepare([1, 2]);
+    cluster.deliver();
+    cluster.deliver();
+    // Both are in doubt, their votes are lost, and the abort reaches one of them.
+    cluster.network.clear();
+    cluster.fire(COORDINATOR, Timer::Deadline(transaction));
+    cluster.deliver();
+    cluster.network.clear();
+    cluster.commit([1]);
+    assert_eq!(cluster.status(1, transaction), None);
+    cluster.crash(COORDINATOR);
+    cluster.fire(TWO, Timer::Inquire(transaction));
+    cluster.deliver_all();
+    assert_eq!(cluster.status(2, transaction), Some(Status::Aborted));
+}

@@ -7,7 +7,7 @@
 //! Requests of the application are pseudo-timers; outputs are collected in the actor's state.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use derive_where::derive_where;
 use quorate::protocol::{Effect, Effects, Input, ProcessId, Protocol};
@@ -65,8 +65,8 @@ impl<P: Protocol> ProcessActor<P> {
             Input::Start(durable) => durable.clone(),
             _ => self.protocol.durable(&state.process),
         };
-        let mut inputs = vec![input];
-        while let Some(input) = inputs.pop() {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
             let mut effects = Effects::new();
             self.protocol
                 .step(self.me, &mut state.process, input, &mut effects);
@@ -76,7 +76,7 @@ impl<P: Protocol> ProcessActor<P> {
                         P::apply(&mut durable, &record);
                         out.save(durable.clone());
                     }
-                    Effect::ReportDurable(position) => inputs.push(Input::Durable(position)),
+                    Effect::ReportDurable(position) => inputs.push_back(Input::Durable(position)),
                     Effect::Send { to, message } => out.send(Id::from(to.index()), message),
                     Effect::Emit(output) => {
                         if (self.keeps)(&output) {

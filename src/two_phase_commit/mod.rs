@@ -31,7 +31,8 @@
 //! * **A finished transaction is never prepared again**, though networks deliver late: outcomes are kept
 //!   until the coordinator says, on its Prepares, that it has no unfinished transaction below some id.
 //!   The participant then retires them all with one record: it forgets outcomes below the *watermark*
-//!   and refuses every transaction below it that it does not know.
+//!   and refuses every transaction below it that it does not know. So it keeps the outcomes since its
+//!   last Prepare, and of that time.
 //! * **An id is never reused**: it is the coordinator's *epoch*, forced at each start before any id of it is
 //!   told, and a number within it.
 //!
@@ -157,13 +158,15 @@ pub enum Request {
     Begin,
     /// Participant: the application begins to work for this transaction here. It says so with its first
     /// operation only; work that a crash has lost is gone, unless the application redoes all of it.
+    /// It ends what it has begun: work that is never prepared is kept until [`Request::Abort`].
     /// Answered by [`Output::Working`].
     Work(TransactionId),
     /// Coordinator: the work is done everywhere; commit it. Answered by [`Output::Decided`].
     Commit {
         /// What.
         transaction: TransactionId,
-        /// Where its work was done: at least one participant.
+        /// Where its work was done: all participants that work for it, at least one. Whoever is left
+        /// out has no say and is not told. While votes are coming in, asking again changes nothing.
         participants: BTreeSet<ProcessId>,
     },
     /// Either role: the application gives up. A coordinator aborts what is undecided; a participant
@@ -181,7 +184,8 @@ pub enum Output {
     /// Participant: it has promised to follow the coordinator, and is in doubt until it hears: what
     /// the transaction has locked stays locked.
     Prepared(TransactionId),
-    /// Either role: the outcome, final.
+    /// Either role: the outcome, never contradicted. An abort that a participant was told is not forced:
+    /// after a crash it may be in doubt again, and will be told abort again.
     Decided(TransactionId, Decision),
     /// A request that cannot be met; nothing has changed.
     Refused(TransactionId, Refusal),

@@ -66,12 +66,15 @@ pub trait Rules: Send + Sync {
 
     /// What a participant answers to a peer in doubt, or that it cannot help (Bernstein, Hadzilacos,
     /// Goodman 1987, §7.4, cooperative termination). One that has not voted aborts on the spot, and may
-    /// say so.
+    /// say so. Of one that is retired the outcome is forgotten, but had it been commit, the peer would have
+    /// acknowledged it and not be in doubt: it was abort.
     fn answer_peer(&self, standing: Standing) -> Option<Decision> {
         match standing {
             Standing::Committed => Some(Decision::Commit),
-            Standing::Aborted | Standing::Working | Standing::Unknown => Some(Decision::Abort),
-            Standing::Prepared | Standing::Retired => None,
+            Standing::Aborted | Standing::Working | Standing::Unknown | Standing::Retired => {
+                Some(Decision::Abort)
+            }
+            Standing::Prepared => None,
         }
     }
 

@@ -24,13 +24,18 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 ///
 /// # Panics
 ///
-/// If the model panics, or if it is not deterministic: equal states must have equal actions and steps.
+/// If the model panics, or if it is not deterministic: equal states must have equal actions and steps. If
+/// the search is to stop at a property that is not among `properties`.
 pub fn explore<M>(model: &M, properties: &[Property<M>], options: &Options<'_>) -> Exploration<M>
 where
     M: Model + Sync,
     M::State: Clone + Hash + Send + Sync,
     M::Action: Clone + Send,
 {
+    if let Some(name) = options.stop_at {
+        let known = properties.iter().any(|property| property.name == name);
+        assert!(known, "there is no property {name:?} to stop at");
+    }
     let search = Search {
         model,
         properties,

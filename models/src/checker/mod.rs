@@ -169,7 +169,7 @@ pub enum End {
     Found,
     /// The memory limit was reached.
     Memory,
-    /// Every state within the model's boundary has been visited, and this many steps led out of it.
+    /// Every state within the model's boundary has been visited; so many times a state was out of it.
     Boundary(usize),
 }
 

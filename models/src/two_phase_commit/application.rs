@@ -195,7 +195,8 @@ where
 }
 
 impl View {
-    /// A process has told this.
+    /// A process has told this. Being told again changes nothing, but for a name: a coordinator tells
+    /// it once, so a second time it is the name of another transaction.
     pub fn told(&mut self, process: ProcessId, output: &Output) {
         match *output {
             Output::Begun(transaction) => {

@@ -244,6 +244,15 @@ pub fn instances() -> Vec<Instance> {
             },
         ),
         instance(
+            "cooperative-retiring",
+            "two transactions of 2 participants that ask each other, also about what is retired",
+            true,
+            Parameters {
+                aborts: false,
+                ..no_crash(2, true, 2)
+            },
+        ),
+        instance(
             "bag",
             "each message delivered once, in any order; a drop and a crash",
             true,
