@@ -1,6 +1,8 @@
 //! The checker's command line, from outside: output, exit codes, and what it says to bad input.
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -202,4 +204,49 @@ fn parameters_that_make_no_sense_are_refused_with_the_reason() {
     for (flags, reason) in cases {
         assert_refused(&[&SMALL[..], flags].concat(), &[reason]);
     }
+}
+
+#[test]
+fn explore_says_where_it_serves_and_serves_the_model_there() {
+    let mut explorer = Command::new(env!("CARGO_BIN_EXE_quorate-models"))
+        .args(["explore", "two-phase-commit", "--address", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the checker starts");
+    let stdout = explorer.stdout.take().expect("a pipe");
+    let mut said = String::new();
+    BufReader::new(stdout)
+        .read_line(&mut said)
+        .expect("it says where it serves");
+    let host = said
+        .trim()
+        .trim_start_matches("http://")
+        .trim_end_matches('/');
+    // It says so before it serves.
+    let mut connection = loop {
+        if let Ok(connection) = TcpStream::connect(host) {
+            break connection;
+        }
+        assert!(matches!(explorer.try_wait(), Ok(None)), "it serves on");
+        std::thread::yield_now();
+    };
+    write!(
+        connection,
+        "GET /.status HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .expect("it listens");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).expect("it answers");
+    explorer.kill().expect("it is there");
+    explorer.wait().expect("it ends");
+    assert!(answer.contains("agreement (AC1)"), "{answer}");
+}
+
+#[test]
+fn explore_refuses_an_address_that_is_in_use_or_none_and_asks_for_another() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it has one").to_string();
+    let explore = |address| ["explore", "two-phase-commit", "--address", address];
+    assert_refused(&explore(&address), &[&address, "another port"]);
+    assert_refused(&explore("nowhere"), &["nowhere", "host and a port"]);
 }

@@ -9,10 +9,12 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 use quorate::two_phase_commit::{Published, TwoPhaseCommit};
+use quorate_models::catalogue;
 use quorate_models::checker::{Condition, Options, Property, Run, explore};
-use quorate_models::explorer::{Site, address_of_run};
+use quorate_models::explorer::{DEFAULT_ADDRESS, Site, address_of_run};
 use quorate_models::system::{Disk, SystemState};
 use quorate_models::two_phase_commit::application::Clients;
+use quorate_models::two_phase_commit::mutants::{MUTANTS, Mutant};
 use quorate_models::two_phase_commit::parameters::{Parameters, instances};
 use quorate_models::two_phase_commit::{self, Model};
 use stateright::Model as _;
@@ -37,12 +39,16 @@ fn main() -> ExitCode {
 }
 
 fn trials(tools: Option<&Tools>) -> Vec<Trial> {
-    let trial = |name, parameters: Parameters, test: Test| {
+    let serving = |serve: Serve, name, parameters: Parameters, test: Test| {
         let tools = tools.cloned();
         Trial::test(name, move || {
             let tools = tools.ok_or("there is no browser")?;
-            in_browser(&tools, name, &parameters, test).map_err(|e| e.to_string().into())
+            in_browser(&tools, name, parameters, serve, test).map_err(|e| e.to_string().into())
         })
+    };
+    let trial = |name, parameters, test| {
+        let serve = |site: Site, parameters: &Parameters| site.serve(model(parameters));
+        serving(serve, name, parameters, test)
     };
     let default = || instance("default");
     vec![
@@ -70,8 +76,17 @@ fn trials(tools: Option<&Tools>) -> Vec<Trial> {
             instance("small"),
             |page| Box::pin(runs_to_completion(page)),
         ),
+        serving(
+            serve_mutant,
+            "a_mutants_counterexample_opens_under_the_address_that_its_report_prints",
+            instance(mutant().instance),
+            |page| Box::pin(opens_a_counterexample(page)),
+        ),
     ]
 }
+
+/// Serves a model of these parameters for ever.
+type Serve = fn(Site, &Parameters) -> !;
 
 type Test = for<'a> fn(&'a Page) -> Pin<Box<dyn Future<Output = Result> + 'a>>;
 
@@ -166,6 +181,32 @@ async fn runs_to_completion(page: &Page) -> Result {
     Ok(())
 }
 
+/// A mutant whose counterexample has a crash.
+fn mutant() -> &'static Mutant {
+    let mut mutants = MUTANTS.iter();
+    let found = mutants.find(|mutant| mutant.name == "own-abort-not-forced");
+    found.expect("a named mutant")
+}
+
+fn serve_mutant(site: Site, parameters: &Parameters) -> ! {
+    let protocol = mutant().protocol(parameters);
+    site.serve(two_phase_commit::model(parameters, protocol).0)
+}
+
+async fn opens_a_counterexample(page: &Page) -> Result {
+    let report = catalogue::model("two-phase-commit")?;
+    let report = report.check_mutant(mutant().name, &Options::default())?;
+    let address = report.address.expect("the mutant is found");
+    let address = address.replace(DEFAULT_ADDRESS, &page.site.host_and_port());
+    page.browser.client.goto(&address).await?;
+    let steps = report.steps.expect("the mutant is found");
+    page.wait_for_path(steps + 2).await?;
+    assert_eq!(page.drawn("crash").await?, 1);
+    page.browser.click("Run to completion").await?;
+    page.browser.see("Counterexample found").await?;
+    Ok(())
+}
+
 fn instance(name: &str) -> Parameters {
     let mut instances = instances().into_iter();
     let found = instances.find(|instance| instance.name == name);
@@ -191,17 +232,23 @@ fn commits(state: &TheState) -> u32 {
 }
 
 /// Serves the model, opens a browser, and takes a picture when the test is over.
-fn in_browser(tools: &Tools, name: &str, parameters: &Parameters, test: Test) -> Result {
+fn in_browser(
+    tools: &Tools,
+    name: &str,
+    parameters: Parameters,
+    serve: Serve,
+    test: Test,
+) -> Result {
     let site = Site::claim("127.0.0.1:0")?;
-    let served = model(parameters);
-    std::thread::spawn(move || site.serve(served));
+    let model = model(&parameters);
+    std::thread::spawn(move || serve(site, &parameters));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let page = Page {
         browser: runtime.block_on(Browser::start(tools))?,
         site,
-        model: model(parameters),
+        model,
     };
     // The browser ends with its session: also when the test fails.
     let tested = catch_unwind(AssertUnwindSafe(|| runtime.block_on(test(&page))));
