@@ -7,6 +7,7 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{
@@ -97,11 +98,11 @@ fn searches<M>(
 fn checking(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("two-phase-commit");
     group.sample_size(10);
+    group.warm_up_time(Duration::from_secs(1));
     let default = instances().into_iter().find(|i| i.name == "default");
     let default = default.expect("there is one").parameters;
     searches(&mut group, "default", || system(&default));
     let any_order = Parameters {
-        participants: 2,
         requests: RequestOrder::Any,
         ..Parameters::default()
     };

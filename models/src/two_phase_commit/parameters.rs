@@ -308,7 +308,7 @@ pub fn instances() -> Vec<Instance> {
             Parameters {
                 framework: Framework::ActorModel,
                 requests: RequestOrder::Any,
-                ..two
+                ..three.clone()
             },
         ),
         instance(
