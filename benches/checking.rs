@@ -99,9 +99,9 @@ fn checking(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("two-phase-commit");
     group.sample_size(10);
     group.warm_up_time(Duration::from_secs(1));
-    let default = instances().into_iter().find(|i| i.name == "default");
-    let default = default.expect("there is one").parameters;
-    searches(&mut group, "default", || system(&default));
+    let two_crashes = instances().into_iter().find(|i| i.name == "two-crashes");
+    let two_crashes = two_crashes.expect("there is one").parameters;
+    searches(&mut group, "two crashes", || system(&two_crashes));
     let any_order = Parameters {
         requests: RequestOrder::Any,
         ..Parameters::default()

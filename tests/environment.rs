@@ -66,9 +66,11 @@ impl Application<Script> for Ask {
     fn requests(&self, _: &Vec<u8>, requests: &mut Vec<(ProcessId, ())>) {
         requests.push((ProcessId(0), ()));
     }
-    fn submitted(&self, _: &mut Vec<u8>, _: ProcessId, (): &()) {}
-    fn told(&self, view: &mut Vec<u8>, _: ProcessId, output: &u8) {
-        view.push(*output);
+    fn submitted(&self, _: &Vec<u8>, _: ProcessId, (): &()) -> Option<Vec<u8>> {
+        None
+    }
+    fn told(&self, view: &Vec<u8>, _: ProcessId, output: &u8) -> Option<Vec<u8>> {
+        Some([&view[..], &[*output]].concat())
     }
 }
 
@@ -95,7 +97,8 @@ fn run(disk: Disk, script: Script) -> (Vec<u8>, Vec<u8>) {
     } {
         state = next;
     }
-    (state.processes[0].durable.clone(), (*state.view).clone())
+    let durable = &state.processes[0].durable;
+    (Vec::clone(durable), Vec::clone(&state.view))
 }
 
 #[test]

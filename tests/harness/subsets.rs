@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate::protocol::{ProcessId, Protocol};
 use quorate::two_phase_commit::{
-    COORDINATOR, Decision, Output, Request, Rules, State, Status, TransactionId, TwoPhaseCommit,
+    COORDINATOR, Decision, Durable, Output, Request, Rules, State, Status, TransactionId,
+    TwoPhaseCommit,
 };
 use quorate_models::system::{Action, Application, System, SystemState};
 use stateright::Model as _;
@@ -94,13 +95,15 @@ impl Application<TwoPhaseCommit<AnyRules>> for Subsets {
         }
     }
 
-    fn submitted(&self, view: &mut View, _: ProcessId, request: &Request) {
-        if *request == Request::Begin {
-            view.begins += 1;
-        }
+    fn submitted(&self, view: &View, _: ProcessId, request: &Request) -> Option<View> {
+        (*request == Request::Begin).then(|| View {
+            begins: view.begins + 1,
+            ..view.clone()
+        })
     }
 
-    fn told(&self, view: &mut View, process: ProcessId, output: &Output) {
+    fn told(&self, view: &View, process: ProcessId, output: &Output) -> Option<View> {
+        let mut view = view.clone();
         match *output {
             Output::Begun(transaction) => view.name_reused |= !view.names.insert(transaction),
             Output::Working(transaction) => drop(view.of(transaction).working.insert(process)),
@@ -113,6 +116,7 @@ impl Application<TwoPhaseCommit<AnyRules>> for Subsets {
             }
             Output::Refused(..) => {}
         }
+        Some(view)
     }
 }
 
@@ -159,7 +163,7 @@ fn reads_back(model: &Model, state: &ModelState) -> bool {
         let Some(knows) = &process.state else {
             return true;
         };
-        let mut durable = process.durable.clone();
+        let mut durable = Durable::clone(&process.durable);
         for pending in process.hold_back.pending() {
             durable.apply(&pending.record);
         }

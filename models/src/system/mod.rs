@@ -47,11 +47,17 @@ pub trait Application<P: Protocol> {
     /// What may be asked now, and of whom, in a fixed order.
     fn requests(&self, view: &Self::View, requests: &mut Vec<(ProcessId, P::Request)>);
 
-    /// A request has been submitted.
-    fn submitted(&self, view: &mut Self::View, process: ProcessId, request: &P::Request);
+    /// The view after a request has been submitted, or nothing if it stays as it is.
+    fn submitted(
+        &self,
+        view: &Self::View,
+        process: ProcessId,
+        request: &P::Request,
+    ) -> Option<Self::View>;
 
-    /// A process has released an output.
-    fn told(&self, view: &mut Self::View, process: ProcessId, output: &P::Output);
+    /// The view after a process has released an output, or nothing if it stays as it is.
+    fn told(&self, view: &Self::View, process: ProcessId, output: &P::Output)
+    -> Option<Self::View>;
 }
 
 /// A protocol's processes in an environment, with an application above them.
@@ -100,7 +106,7 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
     fn initial(&self, journal: &mut Journal<P>) -> SystemState<P, A> {
         let blank = Arc::new(Process {
             state: None,
-            durable: P::Durable::default(),
+            durable: Arc::default(),
             hold_back: HoldBack::new(),
         });
         let mut state = SystemState {
@@ -149,8 +155,9 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
                 self.input(&mut next, *process, Input::Timeout(timer.clone()), journal);
             }
             Action::Submit(process, request) => {
-                let view = Arc::make_mut(&mut next.view);
-                self.application.submitted(view, *process, request);
+                if let Some(view) = self.application.submitted(&next.view, *process, request) {
+                    next.view = Arc::new(view);
+                }
                 self.input(&mut next, *process, Input::Submit(request.clone()), journal);
             }
             Action::Flush(process) => {
@@ -176,7 +183,7 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
     fn start(&self, next: &mut SystemState<P, A>, id: ProcessId, journal: &mut Journal<P>) {
         let process = Arc::make_mut(&mut next.processes[id.index()]);
         process.state = Some(self.protocol.initial(id));
-        let durable = process.durable.clone();
+        let durable = P::Durable::clone(&process.durable);
         self.input(next, id, Input::Start(durable), journal);
     }
 
@@ -204,38 +211,48 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
         input: Input<P>,
         journal: &mut Journal<P>,
     ) -> Vec<u64> {
+        let process = &next.processes[id.index()];
+        let knew = process.state.as_ref().expect("a live process");
+        let mut knows = knew.clone();
         let mut effects = Effects::new();
-        let process = Arc::make_mut(&mut next.processes[id.index()]);
-        let state = process.state.as_mut().expect("a live process");
         #[cfg(debug_assertions)]
-        let running = TimersRunning::before(&self.protocol, state, &input);
-        self.protocol.step(id, state, input, &mut effects);
+        let running = TimersRunning::before(&self.protocol, knew, &input);
+        self.protocol.step(id, &mut knows, input, &mut effects);
         #[cfg(debug_assertions)]
-        running.assert_after(&self.protocol, state, &effects);
+        running.assert_after(&self.protocol, &knows, &effects);
 
-        let mut reports = Vec::new();
+        let mut hold_back = process.hold_back.clone();
+        let mut releases = Vec::new();
         for effect in effects.take() {
             journal.effect(id, &effect);
-            if self.waits_already(next, id, &effect) {
-                continue;
-            }
-            let process = Arc::make_mut(&mut next.processes[id.index()]);
-            if let Some(release) = process.hold_back.push(effect) {
-                reports.extend(self.release(next, id, release, journal));
+            if !self.waits_already(&hold_back, &effect) {
+                releases.extend(hold_back.push(effect));
             }
         }
-        if self.environment.disk == Disk::Atomic {
-            let pending = next.processes[id.index()].hold_back.len();
-            reports.extend(self.flush(next, id, pending, journal));
+        // A process that stays as it is stays shared between the states.
+        if knows != *knew || hold_back != process.hold_back {
+            let pending = hold_back.len();
+            next.processes[id.index()] = Arc::new(Process {
+                state: Some(knows),
+                durable: process.durable.clone(),
+                hold_back,
+            });
+            let release = |release| self.release(next, id, release, journal);
+            let mut reports: Vec<u64> = releases.into_iter().filter_map(release).collect();
+            if self.environment.disk == Disk::Atomic {
+                reports.extend(self.flush(next, id, pending, journal));
+            }
+            return reports;
         }
-        reports
+        let release = |release| self.release(next, id, release, journal);
+        releases.into_iter().filter_map(release).collect()
     }
 
     /// Whether an equal output waits, so that one more would change nothing; or so many equal sends that
     /// one more would be lost when it is released: on a bag or FIFO those that are released together
     /// with it, for a copy released earlier may be delivered before; on a set any.
-    fn waits_already(&self, next: &SystemState<P, A>, id: ProcessId, effect: &Effect<P>) -> bool {
-        let pending = next.processes[id.index()].hold_back.pending();
+    fn waits_already(&self, hold_back: &HoldBack<P>, effect: &Effect<P>) -> bool {
+        let pending = hold_back.pending();
         match effect {
             Effect::Send { to, message } => {
                 let is_equal = |release: &&Release<P>| {
@@ -275,7 +292,7 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
         let flushed: Vec<_> = process.hold_back.durable(count).collect();
         for pending in flushed {
             let process = Arc::make_mut(&mut next.processes[id.index()]);
-            P::apply(&mut process.durable, &pending.record);
+            P::apply(Arc::make_mut(&mut process.durable), &pending.record);
             journal.note(Event::Durable(id, pending.record));
             for release in pending.releases {
                 reports.extend(self.release(next, id, release, journal));
@@ -304,8 +321,9 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
             }
             Release::Emit(output) => {
                 journal.note(Event::Told(from, output.clone()));
-                let view = Arc::make_mut(&mut next.view);
-                self.application.told(view, from, &output);
+                if let Some(view) = self.application.told(&next.view, from, &output) {
+                    next.view = Arc::new(view);
+                }
                 None
             }
             Release::Durable(position) => Some(position),

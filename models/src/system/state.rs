@@ -14,12 +14,12 @@ pub struct Process<P: Protocol> {
     /// What it knows, or nothing if it is down.
     pub state: Option<P::State>,
     /// What its disk is known to hold.
-    pub durable: P::Durable,
+    pub durable: Arc<P::Durable>,
     /// What it is writing, and what waits for that.
     pub hold_back: HoldBack<P>,
 }
 
-/// A state of a [`System`].
+/// A state of a [`System`](super::System).
 #[derive_where(Clone, Eq, Hash, PartialEq)]
 pub struct SystemState<P: Protocol, A: Application<P>> {
     /// Each process, by id.

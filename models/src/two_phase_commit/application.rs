@@ -183,18 +183,40 @@ where
         }
     }
 
-    fn submitted(&self, view: &mut View, process: ProcessId, request: &Request) {
-        if *request == Request::Begin && process == COORDINATOR {
-            view.begins += 1;
-        }
+    fn submitted(&self, view: &View, process: ProcessId, request: &Request) -> Option<View> {
+        (*request == Request::Begin && process == COORDINATOR).then(|| View {
+            begins: view.begins + 1,
+            ..view.clone()
+        })
     }
 
-    fn told(&self, view: &mut View, process: ProcessId, output: &Output) {
-        view.told(process, output);
+    fn told(&self, view: &View, process: ProcessId, output: &Output) -> Option<View> {
+        (!view.knows(process, output)).then(|| {
+            let mut view = view.clone();
+            view.told(process, output);
+            view
+        })
     }
 }
 
 impl View {
+    /// Whether being told this by a process would change nothing.
+    fn knows(&self, process: ProcessId, output: &Output) -> bool {
+        let told = |transaction| self.transactions.get(transaction);
+        match output {
+            Output::Begun(_) => false,
+            Output::Working(of) => told(of).is_some_and(|told| told.working.contains(process)),
+            Output::Prepared(of) => told(of).is_some_and(|told| told.prepared.contains(process)),
+            Output::Decided(of, Decision::Commit) => {
+                told(of).is_some_and(|told| told.committed.contains(process))
+            }
+            Output::Decided(of, Decision::Abort) => {
+                told(of).is_some_and(|told| told.aborted.contains(process))
+            }
+            Output::Refused(..) => true,
+        }
+    }
+
     /// A process has told this. Being told again changes nothing, but for a name: a coordinator tells
     /// it once, so a second time it is the name of another transaction.
     pub fn told(&mut self, process: ProcessId, output: &Output) {

@@ -170,7 +170,10 @@ fn recovery_reads_back<P: AnyTwoPhaseCommit>(model: &Model<P>, state: &ModelStat
         let Some(knows) = &process.state else {
             return true;
         };
-        let mut durable = process.durable.clone();
+        if process.hold_back.is_empty() {
+            return *process.durable == model.protocol.durable(knows);
+        }
+        let mut durable = Durable::clone(&process.durable);
         for pending in process.hold_back.pending() {
             P::apply(&mut durable, &pending.record);
         }
