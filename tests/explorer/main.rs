@@ -216,6 +216,7 @@ fn instance(name: &str) -> Parameters {
 /// Messages are lost, processes crash, disks take their time.
 fn buffered() -> Parameters {
     let mut parameters = instance("fifo");
+    parameters.participants = 2;
     parameters.environment.disk = Disk::Buffered;
     parameters
 }

@@ -275,7 +275,7 @@ pub fn instances() -> Vec<Instance> {
                     drops: 1,
                     ..one_crash.clone()
                 },
-                ..two.clone()
+                ..three.clone()
             },
         ),
         instance(
