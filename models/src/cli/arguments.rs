@@ -21,6 +21,7 @@ pub enum Format {
 /// The whole command line.
 pub fn command() -> Command {
     Command::new("cargo models")
+        .bin_name("cargo models")
         .about("Checks, breaks and explores Quorate's protocol models")
         .long_about(
             "Checks, breaks and explores Quorate's protocol models.\n\n\
@@ -84,10 +85,7 @@ fn check() -> Command {
         .arg(instance_argument())
         .arg(engine_argument());
     let model = |entry: &&'static dyn Entry| {
-        let model = Command::new(entry.name()).about(entry.summary());
-        entry
-            .flags(model.next_help_heading("Parameters, in place of the instance's own"))
-            .next_help_heading(None)
+        model_command(*entry)
             .arg(instance_argument())
             .arg(engine_argument())
     };
@@ -104,10 +102,7 @@ fn explore() -> Command {
         .arg_required_else_help(true)
         .allow_external_subcommands(true);
     let model = |entry: &&'static dyn Entry| {
-        let model = Command::new(entry.name()).about(entry.summary());
-        entry
-            .flags(model.next_help_heading("Parameters, in place of the instance's own"))
-            .next_help_heading(None)
+        model_command(*entry)
             .arg(instance_argument())
             .arg(
                 Arg::new("mutant")
@@ -124,6 +119,17 @@ fn explore() -> Command {
             )
     };
     explore.subcommands(MODELS.iter().map(model))
+}
+
+/// A model by its name, with a flag for each of its parameters.
+fn model_command(entry: &dyn Entry) -> Command {
+    let heading = "Parameters, in place of the instance's own";
+    let model = entry.flags(Command::new(entry.name()).next_help_heading(heading));
+    // The flags bring a description of their own.
+    model
+        .about(entry.summary())
+        .long_about(None)
+        .next_help_heading(None)
 }
 
 fn instance_argument() -> Arg {

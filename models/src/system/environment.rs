@@ -100,12 +100,6 @@ impl Environment {
                 self.crashes
             ));
         }
-        if self.crashes > 0 && self.down_max > self.crashes {
-            return Err(format!(
-                "down-max {} is more than the {} crashes there may be",
-                self.down_max, self.crashes
-            ));
-        }
         if !self.recovery && usize::from(self.crashes) > processes {
             return Err(format!(
                 "crashes {} without recovery is more than the {processes} processes there are",

@@ -115,12 +115,13 @@ pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property
             "a recovery that finds a decision",
             SomeStep(recovery_finds_decision),
         ));
-    }
-    if timeouts {
-        properties.push(Property::holds(
-            "a presumed abort",
-            SomeStep(presumed_abort),
-        ));
+        // Without a crash a set network still has the Abort that was sent when it was decided.
+        if timeouts {
+            properties.push(Property::holds(
+                "a presumed abort",
+                SomeStep(presumed_abort),
+            ));
+        }
     }
     if timeouts && parameters.cooperative && parameters.participants > 1 {
         properties.push(Property::holds(
