@@ -87,7 +87,7 @@ fn searches<M>(
             group.bench_function(id, |bencher| {
                 bencher.iter(|| {
                     let (model, properties) = build();
-                    let exploration = check_with_stateright(model, &properties, search, threads);
+                    let exploration = check_with_stateright(model, &properties, search, &options);
                     assert_eq!(exploration.progress.unique, unique);
                 });
             });

@@ -297,7 +297,7 @@ proptest! {
     fn the_searches_of_stateright_visit_as_many_states(graph in small_graphs()) {
         let expected = Reference::of(&graph).distances.len();
         for order in [StaterightSearch::BreadthFirst, StaterightSearch::DepthFirst] {
-            let theirs = check_with_stateright(graph.clone(), &[], order, 1);
+            let theirs = check_with_stateright(graph.clone(), &[], order, &with_threads(1));
             prop_assert_eq!(theirs.progress.unique, expected);
         }
     }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use clap::Command;
 use quorate_models::catalogue::MODELS;
 use quorate_models::checker::Options;
+use quorate_models::report::{Engine, Outcome};
 use quorate_models::two_phase_commit::mutants::{Bug, MUTANTS};
 
 /// The names of the methods that a trait declares in a source file.
@@ -26,6 +28,20 @@ fn every_mutant_is_found_in_the_instance_that_it_names() {
                 .expect("a listed mutant");
             assert!(report.found, "{} survives", mutant.mutant);
             assert!(report.address.is_some(), "{} has no address", mutant.mutant);
+        }
+    }
+}
+
+#[test]
+fn the_published_protocol_breaks_nothing_in_the_instances_of_the_mutants() {
+    for model in MODELS {
+        let flags = model.flags(Command::new("flags"));
+        let flags = flags.get_matches_from(["flags"]);
+        let instances: BTreeSet<&str> = model.mutants().iter().map(|m| m.instance).collect();
+        for instance in instances {
+            let check = model.check(instance, &flags, Engine::Quorate, &Options::default());
+            let report = check.expect("a listed instance");
+            assert_eq!(report.outcome(), Outcome::AsExpected, "{report:#?}");
         }
     }
 }

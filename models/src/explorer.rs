@@ -34,8 +34,10 @@ where
     M::Action: Clone + Debug + PartialEq + Send + Sync,
 {
     let site = Site::claim(address)?;
-    println!("{}", site.url());
-    io::stdout().flush().map_err(ServeError::Output)?;
+    let mut output = io::stdout();
+    writeln!(output, "{}", site.url())
+        .and_then(|()| output.flush())
+        .map_err(ServeError::Output)?;
     site.serve(model)
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use stateright::Model;
 
-use crate::checker::{End, Exploration, Run, Verdict};
+use crate::checker::{End, Exploration, Property, Run, Verdict};
 
 /// The result of checking one instance of one model.
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +27,9 @@ pub struct CheckReport {
     pub seconds: f64,
     /// Each property that the engine can check.
     pub properties: Vec<PropertyReport>,
+    /// The names of those that it cannot.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<&'static str>,
 }
 
 /// Which search visits the states.
@@ -125,16 +128,25 @@ impl Outcome {
 }
 
 impl CheckReport {
-    /// How it came out. What could still change if more states were visited is not held against it.
+    /// How it came out.
     pub fn outcome(&self) -> Outcome {
-        let unexpected = |p: &&PropertyReport| p.holds != p.expected;
-        let mut unexpected = self.properties.iter().filter(unexpected);
-        if unexpected.any(|p| self.exhausted || p.definite) {
-            Outcome::NotAsExpected
-        } else if self.exhausted {
+        let properties = self.properties.iter().map(|p| self.outcome_of(p));
+        let least = match self.exhausted {
+            true => Outcome::AsExpected,
+            false => Outcome::NotExhausted,
+        };
+        properties.fold(least, Outcome::max)
+    }
+
+    /// How one of its properties came out. What could still change if more states were visited is not held
+    /// against it, nor for it.
+    pub fn outcome_of(&self, property: &PropertyReport) -> Outcome {
+        if !self.exhausted && !property.definite {
+            Outcome::NotExhausted
+        } else if property.holds == property.expected {
             Outcome::AsExpected
         } else {
-            Outcome::NotExhausted
+            Outcome::NotAsExpected
         }
     }
 }
@@ -155,6 +167,7 @@ pub fn check_report<M: Model>(
     (model_name, instance): (&'static str, String),
     parameters: serde_json::Value,
     engine: Engine,
+    properties: &[Property<M>],
     exploration: &Exploration<M>,
     describe_run: impl Fn(&Run<M>) -> Vec<String>,
 ) -> CheckReport {
@@ -166,6 +179,8 @@ pub fn check_report<M: Model>(
         definite: verdict.witness.is_some(),
         counterexample: verdict.counterexample().map(&describe_run),
     };
+    let names = properties.iter().map(|property| property.name);
+    let unchecked = names.filter(|name| exploration.verdict(name).is_none());
     let progress = exploration.progress;
     CheckReport {
         model: model_name,
@@ -186,6 +201,7 @@ pub fn check_report<M: Model>(
         },
         seconds: progress.elapsed.as_secs_f64(),
         properties: exploration.verdicts.iter().map(property).collect(),
+        unchecked: unchecked.collect(),
     }
 }
 
@@ -207,6 +223,7 @@ mod tests {
                 depth: 1,
             },
             seconds: 0.0,
+            unchecked: Vec::new(),
             properties: vec![PropertyReport {
                 name: "a property",
                 kind: "always",

@@ -98,11 +98,52 @@ fn a_mutants_report_is_a_run_that_a_person_can_read_and_says_where_to_see_it() {
 }
 
 #[test]
-fn a_search_out_of_memory_is_exit_code_3_and_says_so() {
-    let output = models(&[&SMALL[..], &["--memory", "1", "--format", "json"]].concat());
-    assert_eq!(code(&output), 3);
-    assert_eq!(json_lines(&output)[0]["exhausted"], false);
-    assert_eq!(json_lines(&output)[0]["stopped"], "at the memory limit");
+fn a_search_out_of_memory_is_exit_code_3_and_says_so_and_decides_nothing() {
+    for engine in ["quorate", "stateright-bfs", "stateright-dfs"] {
+        let large = ["check", "two-phase-commit", "--instance", "large"];
+        let limit = ["--memory", "1", "--engine", engine];
+        let output = models(&[&large[..], &limit, &["--format", "json"]].concat());
+        assert_eq!(code(&output), 3, "{engine}");
+        assert_eq!(json_lines(&output)[0]["exhausted"], false);
+        assert_eq!(json_lines(&output)[0]["stopped"], "at the memory limit");
+        let output = models(&[&large[..], &limit].concat());
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("UNDECIDED in large"), "{text}");
+        assert!(!text.contains("NOT AS EXPECTED"), "{text}");
+    }
+}
+
+#[test]
+fn flags_mean_the_same_before_and_after_the_models_name() {
+    let flags = ["--instance", "small", "--engine", "stateright-dfs"];
+    let before = [
+        &["check"],
+        &flags[..],
+        &["two-phase-commit", "--format", "json"],
+    ]
+    .concat();
+    let after = [
+        &["check", "two-phase-commit"],
+        &flags[..],
+        &["--format", "json"],
+    ]
+    .concat();
+    for arguments in [before, after] {
+        let reports = json_lines(&models(&arguments));
+        assert_eq!(reports.len(), 1, "{arguments:?}");
+        assert_eq!(reports[0]["instance"], "small");
+        assert_eq!(reports[0]["engine"], "stateright-dfs");
+    }
+}
+
+#[test]
+fn an_instance_with_other_parameters_is_not_reported_under_its_name_alone() {
+    let changed = ["--participants", "1", "--crashes", "0", "--format", "json"];
+    let output = models(&[&SMALL[..], &changed].concat());
+    assert_eq!(
+        json_lines(&output)[0]["instance"],
+        "small crashes=0 participants=1"
+    );
 }
 
 #[test]
@@ -124,6 +165,8 @@ fn stateright_engines_report_the_same_counts_and_leave_out_properties_of_steps()
                 .iter()
                 .all(|p| p["kind"] == "always" || p["kind"] == "sometimes")
         );
+        let unchecked = theirs["unchecked"].as_array();
+        assert!(unchecked.is_some_and(|names| names.len() > 1));
     }
 }
 
@@ -249,4 +292,11 @@ fn explore_refuses_an_address_that_is_in_use_or_none_and_asks_for_another() {
     let explore = |address| ["explore", "two-phase-commit", "--address", address];
     assert_refused(&explore(&address), &[&address, "another port"]);
     assert_refused(&explore("nowhere"), &["nowhere", "host and a port"]);
+}
+
+#[test]
+fn a_mutant_is_not_explored_in_a_framework_that_it_does_not_live_in() {
+    let explore = ["explore", "two-phase-commit", "--mutant", "any-yes-commits"];
+    let framework = ["--instance", "actor-model"];
+    assert_refused(&[&explore[..], &framework].concat(), &["own environment"]);
 }

@@ -81,6 +81,11 @@ where
     }
 }
 
+/// Whether this process has more memory resident than that, in bytes.
+pub(super) fn is_beyond(memory_max: usize) -> bool {
+    memory_stats::memory_stats().is_some_and(|memory| memory.physical_mem > memory_max)
+}
+
 /// Ends the reporting of progress, also when the search panics.
 struct Over<'a>(&'a (Mutex<bool>, Condvar));
 
@@ -271,8 +276,7 @@ where
     }
 
     fn is_out_of_memory(&self) -> bool {
-        let out = memory_stats::memory_stats()
-            .is_some_and(|memory| memory.physical_mem > self.memory_max);
+        let out = is_beyond(self.memory_max);
         if out {
             self.out_of_memory.store(true, Ordering::Relaxed);
         }

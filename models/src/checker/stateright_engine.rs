@@ -2,11 +2,16 @@
 
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::time::Instant;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use stateright::{Checker, Model};
 
-use super::{Condition, End, Exploration, Progress, Property, Run, Verdict};
+use super::explore::is_beyond;
+use super::{Condition, End, Exploration, Options, Progress, Property, Run, Verdict};
+
+const TO_THE_END: &str = "every state is visited";
+const POLL_EVERY: Duration = Duration::from_millis(5);
 
 /// Which of Stateright's searches.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,17 +39,24 @@ pub fn stateright_properties<M: Model>(properties: &[Property<M>]) -> Vec<stater
 /// A property that never has a discovery: Stateright's checkers stop once each property has one, so a model
 /// that is to be visited to the end carries this too.
 pub fn to_the_end<M: Model>() -> stateright::Property<M> {
-    stateright::Property::always("every state is visited", |_, _| true)
+    stateright::Property::always(TO_THE_END, |_, _| true)
 }
 
 /// Visits every reachable state with one of Stateright's checkers. `model.properties()` are
-/// [`stateright_properties`] of `properties`, and [`to_the_end`]. There are verdicts only on properties
-/// over states, and what is reported as a witness need not be shortest.
+/// [`stateright_properties`] of `properties`, and [`to_the_end`]; the model has no boundary. There are
+/// verdicts only on properties over states, and what is reported as a witness need not be shortest.
+///
+/// Stateright's searches cannot be interrupted: one that runs into the memory limit is reported as not
+/// exhausted, and left behind.
+///
+/// # Panics
+///
+/// If the model lacks [`to_the_end`], so that the search might stop earlier.
 pub fn check_with_stateright<M>(
     model: M,
     properties: &[Property<M>],
     search: StaterightSearch,
-    threads: usize,
+    options: &Options<'_>,
 ) -> Exploration<M>
 where
     M: Model + Send + Sync + 'static,
@@ -52,19 +64,43 @@ where
     M::Action: Clone + Debug + PartialEq + Send + Sync,
 {
     let start = Instant::now();
-    let builder = model.checker().threads(threads);
+    let names = model.properties().into_iter().map(|property| property.name);
+    assert!(
+        names.into_iter().any(|name| name == TO_THE_END),
+        "without the property {TO_THE_END:?} the search may stop before that"
+    );
+    let builder = model.checker().threads(options.threads);
     match search {
-        StaterightSearch::BreadthFirst => report(builder.spawn_bfs().join(), properties, start),
-        StaterightSearch::DepthFirst => report(builder.spawn_dfs().join(), properties, start),
+        StaterightSearch::BreadthFirst => report(builder.spawn_bfs(), properties, options, start),
+        StaterightSearch::DepthFirst => report(builder.spawn_dfs(), properties, options, start),
     }
 }
 
-fn report<M>(checker: impl Checker<M>, properties: &[Property<M>], start: Instant) -> Exploration<M>
+fn report<M>(
+    mut checker: impl Checker<M>,
+    properties: &[Property<M>],
+    options: &Options<'_>,
+    start: Instant,
+) -> Exploration<M>
 where
     M: Model,
-    M::State: Clone + Hash + PartialEq,
-    M::Action: Clone + PartialEq,
+    M::State: Clone + Debug + Hash + PartialEq,
+    M::Action: Clone + Debug + PartialEq,
 {
+    let workers = checker.handles();
+    let mut end = End::Exhausted;
+    while !workers.iter().all(JoinHandle::is_finished) {
+        if is_beyond(options.memory_max) {
+            end = End::Memory;
+            break;
+        }
+        std::thread::sleep(POLL_EVERY);
+    }
+    for worker in workers.into_iter().filter(JoinHandle::is_finished) {
+        if let Err(panic) = worker.join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
     let progress = Progress {
         unique: checker.unique_state_count(),
         generated: checker.state_count(),
@@ -98,7 +134,7 @@ where
     });
     Exploration {
         progress,
-        end: End::Exhausted,
+        end,
         verdicts: verdicts.collect(),
     }
 }

@@ -142,9 +142,8 @@ fn instance_argument() -> Arg {
 fn engine_argument() -> Arg {
     Arg::new("engine")
         .long("engine")
-        .help("Which search visits the states; Stateright's cannot check properties of steps")
+        .help("Which search visits the states; Stateright's cannot check properties of steps [default: quorate]")
         .value_parser(EnumValueParser::<Engine>::new())
-        .default_value("quorate")
 }
 
 /// The threads asked for, or as many as the machine has.
@@ -170,10 +169,9 @@ pub fn no_flags(entry: &dyn Entry) -> ArgMatches {
 }
 
 /// Whether any of the model's own parameters is given.
-pub fn has_parameters(flags: &ArgMatches) -> bool {
-    let others = ["instance", "engine", "format", "threads", "memory"];
-    flags.ids().any(|id| {
-        !others.contains(&id.as_str())
-            && flags.value_source(id.as_str()) == Some(ValueSource::CommandLine)
-    })
+pub fn has_parameters(entry: &dyn Entry, flags: &ArgMatches) -> bool {
+    let command = entry.flags(Command::new(entry.name()));
+    command
+        .get_arguments()
+        .any(|flag| flags.value_source(flag.get_id().as_str()) == Some(ValueSource::CommandLine))
 }

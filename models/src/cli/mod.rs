@@ -45,14 +45,17 @@ fn dispatch(matches: &ArgMatches) -> Result<Outcome, UsageError> {
             Ok(Outcome::AsExpected)
         }
         Some(("check", check)) => {
-            let engine = *check.get_one("engine").expect("has a default");
+            let engine = check.get_one::<Engine>("engine").copied();
             let instance = check.get_one::<String>("instance").map(String::as_str);
             match check.subcommand() {
-                None => session.check_all(instance, engine),
+                None => session.check_all(instance, engine.unwrap_or_default()),
+                // Flags may stand before the model's name or after it.
                 Some((name, flags)) => {
                     let entry = catalogue::model(name)?;
-                    let instance = flags.get_one::<String>("instance").map(String::as_str);
-                    let engine = *flags.get_one("engine").expect("has a default");
+                    let after = flags.try_get_one::<String>("instance").ok().flatten();
+                    let instance = after.map(String::as_str).or(instance);
+                    let after = flags.try_get_one::<Engine>("engine").ok().flatten();
+                    let engine = after.copied().or(engine).unwrap_or_default();
                     session.check_model(entry, instance, flags, engine)
                 }
             }
@@ -117,7 +120,7 @@ impl Session {
     ) -> Result<Outcome, UsageError> {
         let named = match instance {
             Some(name) => Some(name),
-            None => arguments::has_parameters(flags).then_some("default"),
+            None => arguments::has_parameters(entry, flags).then_some("default"),
         };
         let reports = match named {
             Some(name) => vec![self.check(entry, name, flags, engine)?],

@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanCount;
 use itertools::Itertools;
 use quorate_models::catalogue::MODELS;
-use quorate_models::report::{CheckReport, Engine, MutantReport, Outcome, PropertyReport};
+use quorate_models::report::{CheckReport, MutantReport, Outcome, PropertyReport};
 use serde::Serialize;
 
 use super::arguments::Format;
@@ -103,7 +103,7 @@ pub fn checks(reports: &[CheckReport]) {
     }
     for report in reports {
         let total = report.properties.len();
-        let as_expected = |p: &&PropertyReport| p.holds == p.expected;
+        let as_expected = |p: &&PropertyReport| report.outcome_of(p) == Outcome::AsExpected;
         let expected = report.properties.iter().filter(as_expected).count();
         instances.add_row([
             report.model.to_owned(),
@@ -129,11 +129,11 @@ pub fn checks(reports: &[CheckReport]) {
             counterexample(report, property);
         }
     }
-    if reports
-        .iter()
-        .any(|report| report.engine != Engine::Quorate)
-    {
-        print("Not checked: properties of steps. Stateright has none; use --engine quorate.");
+    let unchecked = reports.iter().flat_map(|report| &report.unchecked).unique();
+    for name in unchecked {
+        print(&format!(
+            "not checked, for Stateright has no properties of steps: {name}"
+        ));
     }
 }
 
@@ -154,12 +154,20 @@ fn claims(reports: &[CheckReport]) {
         .unique();
     for key @ (model, name, kind, expected) in order {
         let checked = &named[&key];
-        let different = checked.iter().filter(|(_, p)| p.holds != expected);
-        let different: Vec<&str> = different.map(|(r, _)| r.instance.as_str()).collect();
-        let verdict = match (different.as_slice(), checked.len()) {
-            ([], 1) => "as expected".to_owned(),
-            ([], instances) => format!("as expected in {instances} instances"),
-            (different, _) => format!("NOT AS EXPECTED in {}", different.join(", ")),
+        let verdict = |wanted: Outcome| {
+            let instances = checked.iter().filter(|(r, p)| r.outcome_of(p) == wanted);
+            let instances: Vec<&str> = instances.map(|(r, _)| r.instance.as_str()).collect();
+            (!instances.is_empty()).then(|| instances.join(", "))
+        };
+        let verdict = if let Some(different) = verdict(Outcome::NotAsExpected) {
+            format!("NOT AS EXPECTED in {different}")
+        } else if let Some(undecided) = verdict(Outcome::NotExhausted) {
+            format!("UNDECIDED in {undecided}")
+        } else {
+            match checked.len() {
+                1 => "as expected".to_owned(),
+                instances => format!("as expected in {instances} instances"),
+            }
         };
         let expected = if expected { "holds" } else { "fails" };
         claims.add_row([model, name, kind, expected, &verdict]);
@@ -169,7 +177,7 @@ fn claims(reports: &[CheckReport]) {
 
 fn counterexample(report: &CheckReport, property: &PropertyReport) {
     let missing = property.counterexample.is_none();
-    if property.holds == property.expected && missing {
+    if report.outcome_of(property) != Outcome::NotAsExpected && missing {
         return;
     }
     let heading = format!("{} {}: {}", report.model, report.instance, property.name);

@@ -100,6 +100,18 @@ impl Environment {
                 self.crashes
             ));
         }
+        if self.crashes > 0 && self.down_max > self.crashes {
+            return Err(format!(
+                "down-max {} is more than the {} crashes there may be: give both",
+                self.down_max, self.crashes
+            ));
+        }
+        if !self.recovery && self.crashes > self.down_max {
+            return Err(format!(
+                "without recovery only down-max {} of the crashes {} can happen: give down-max {}",
+                self.down_max, self.crashes, self.crashes
+            ));
+        }
         if !self.recovery && usize::from(self.crashes) > processes {
             return Err(format!(
                 "crashes {} without recovery is more than the {processes} processes there are",

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use itertools::Itertools;
 use quorate::two_phase_commit::Published;
 use stateright::Model as _;
 
@@ -51,6 +52,16 @@ fn parameters(name: &str, flags: &ArgMatches) -> Result<Parameters, UsageError> 
     Ok(parameters)
 }
 
+/// An instance's name, with the parameters that are not its own.
+fn instance_name(name: &str, parameters: &serde_json::Value) -> Result<String, UsageError> {
+    let own = json(&instance(name)?.parameters);
+    let all = parameters.as_object().into_iter().flatten();
+    let changed = all.filter(|(parameter, value)| own[parameter.as_str()] != **value);
+    let name = std::iter::once(name.to_owned());
+    let changed = changed.map(|(parameter, value)| format!("{parameter}={value}"));
+    Ok(name.chain(changed).join(" "))
+}
+
 fn json(parameters: &Parameters) -> serde_json::Value {
     serde_json::to_value(parameters).expect("parameters are plain data")
 }
@@ -74,7 +85,7 @@ where
         Engine::StaterightDfs => StaterightSearch::DepthFirst,
     };
     for_stateright(&mut model).push(to_the_end());
-    check_with_stateright(model, properties, search, options.threads)
+    check_with_stateright(model, properties, search, options)
 }
 
 impl Entry for TwoPhaseCommitEntry {
@@ -120,15 +131,15 @@ impl Entry for TwoPhaseCommitEntry {
         options: &Options<'_>,
     ) -> Result<CheckReport, UsageError> {
         let parameters = parameters(instance, flags)?;
-        let named = (NAME, instance.to_owned());
         let shown = json(&parameters);
+        let named = (NAME, instance_name(instance, &shown)?);
         Ok(match parameters.framework {
             Framework::System => {
                 let (system, properties) = model(&parameters, protocol(&parameters, Published));
                 let exploration =
                     search(system, &properties, |m| &mut m.properties, engine, options);
                 let (system, _) = model(&parameters, protocol(&parameters, Published));
-                check_report(named, shown, engine, &exploration, |run| {
+                check_report(named, shown, engine, &properties, &exploration, |run| {
                     system.sentences(run)
                 })
             }
@@ -137,7 +148,7 @@ impl Entry for TwoPhaseCommitEntry {
                 let exploration =
                     search(actors, &properties, |m| &mut m.properties, engine, options);
                 let (actors, _) = actor_model(&parameters);
-                check_report(named, shown, engine, &exploration, |run| {
+                check_report(named, shown, engine, &properties, &exploration, |run| {
                     let actions = run.steps.iter().map(|(action, _)| action);
                     actions.map(|action| actors.format_action(action)).collect()
                 })
@@ -194,6 +205,13 @@ impl Entry for TwoPhaseCommitEntry {
             Subject::Mutant { name, instance } => {
                 let mutant = mutant(name)?;
                 let parameters = parameters(instance.unwrap_or(mutant.instance), flags)?;
+                if parameters.framework == Framework::ActorModel {
+                    return Err(UsageError(
+                        "mutants live in Quorate's own environment: choose --framework system, or \
+                         another instance"
+                            .into(),
+                    ));
+                }
                 let (system, _) = model(&parameters, mutant.protocol(&parameters));
                 explorer::serve(system, address).map_err(served)
             }

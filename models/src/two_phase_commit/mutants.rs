@@ -67,13 +67,16 @@ impl Mutant {
     }
 }
 
-/// Defines a type whose rules are the published ones but for one.
+/// Defines a type whose rules are the published ones but for one, and the bug that bears its name.
 macro_rules! wrong_rule {
-    ($name:ident, fn $($rule:tt)*) => {
+    ($name:ident, fn $rule:ident $($body:tt)*) => {
         #[derive(Debug)]
         struct $name;
+        impl $name {
+            const BUG: Bug = Bug::Rule(stringify!($rule), &Self);
+        }
         impl Rules for $name {
-            fn $($rule)*
+            fn $rule $($body)*
         }
     };
 }
@@ -98,6 +101,15 @@ wrong_rule!(
     fn vote(&self, standing: Standing) -> Option<Vote> {
         match standing {
             Standing::Unknown => Some(Vote::Yes),
+            _ => Published.vote(standing),
+        }
+    }
+);
+wrong_rule!(
+    NoWithWork,
+    fn vote(&self, standing: Standing) -> Option<Vote> {
+        match standing {
+            Standing::Working => Some(Vote::No),
             _ => Published.vote(standing),
         }
     }
@@ -245,7 +257,7 @@ pub const MUTANTS: &[Mutant] = &[
         summary: "the coordinator forgets a commit at the first acknowledgement, and presumes abort",
         breaks: properties::AGREEMENT,
         instance: "no-crash",
-        bug: Bug::Rule("forgets", &ForgetsAtOnce),
+        bug: ForgetsAtOnce::BUG,
     },
     Mutant {
         name: "own-abort-not-forced",
@@ -261,63 +273,63 @@ pub const MUTANTS: &[Mutant] = &[
         summary: "a participant forgets an outcome, and does not refuse a Prepare that still arrives",
         breaks: properties::STABILITY,
         instance: "successive",
-        bug: Bug::Rule("retired", &NothingRetired),
+        bug: NothingRetired::BUG,
     },
     Mutant {
         name: "in-doubt-aborts",
         summary: "a prepared participant aborts when it hears nothing",
         breaks: properties::AGREEMENT,
         instance: "no-crash",
-        bug: Bug::Rule("in_doubt", &AbortsInDoubt),
+        bug: AbortsInDoubt::BUG,
     },
     Mutant {
         name: "in-doubt-commits",
         summary: "a prepared participant commits when it hears nothing",
         breaks: properties::VALIDITY,
         instance: "no-crash",
-        bug: Bug::Rule("in_doubt", &CommitsInDoubt),
+        bug: CommitsInDoubt::BUG,
     },
     Mutant {
         name: "any-yes-commits",
         summary: "the coordinator commits when any participant has voted Yes",
         breaks: properties::VALIDITY,
         instance: "no-crash",
-        bug: Bug::Rule("commits", &AnyYesCommits),
+        bug: AnyYesCommits::BUG,
     },
     Mutant {
         name: "majority-commits",
         summary: "the coordinator commits when a majority has voted Yes",
         breaks: properties::VALIDITY,
         instance: "no-crash-3",
-        bug: Bug::Rule("commits", &MajorityCommits),
+        bug: MajorityCommits::BUG,
     },
     Mutant {
         name: "missing-vote-is-yes",
         summary: "a vote that does not come in time counts as a Yes",
         breaks: properties::VALIDITY,
         instance: "no-crash",
-        bug: Bug::Rule("deadline", &MissingVoteIsYes),
+        bug: MissingVoteIsYes::BUG,
     },
     Mutant {
         name: "yes-after-abort",
         summary: "a participant votes Yes after it has aborted on its own",
         breaks: properties::AGREEMENT,
         instance: "no-crash",
-        bug: Bug::Rule("vote", &YesAfterAbort),
+        bug: YesAfterAbort::BUG,
     },
     Mutant {
         name: "prepared-peers-decide",
-        summary: "participants that are all prepared commit without the coordinator",
+        summary: "participants that are all prepared commit without the coordinator: here the only one",
         breaks: properties::AGREEMENT,
         instance: "lone-participant",
-        bug: Bug::Rule("in_doubt", &PreparedPeersDecide),
+        bug: PreparedPeersDecide::BUG,
     },
     Mutant {
         name: "epoch-reused",
         summary: "the coordinator names transactions from the beginning after a restart",
         breaks: properties::NAMES_ARE_UNIQUE,
         instance: "successive-crash",
-        bug: Bug::Rule("epoch", &SameEpoch),
+        bug: SameEpoch::BUG,
     },
     Mutant {
         name: "epoch-not-forced",
@@ -333,35 +345,42 @@ pub const MUTANTS: &[Mutant] = &[
         summary: "a participant votes Yes on a transaction whose work a crash has lost",
         breaks: properties::PROMISE_NEEDS_WORK,
         instance: "small",
-        bug: Bug::Rule("vote", &YesWithoutWork),
+        bug: YesWithoutWork::BUG,
+    },
+    Mutant {
+        name: "no-with-work",
+        summary: "a participant votes No though it has the work and nothing has failed",
+        breaks: properties::NO_ABORT_WITHOUT_CAUSE,
+        instance: "failure-free",
+        bug: NoWithWork::BUG,
     },
     Mutant {
         name: "abort-while-voting",
         summary: "the coordinator answers an inquiry with abort while it still collects votes",
         breaks: properties::AGREEMENT,
         instance: "no-crash",
-        bug: Bug::Rule("answer", &AbortWhileVoting),
+        bug: AbortWhileVoting::BUG,
     },
     Mutant {
         name: "presumed-commit",
         summary: "the coordinator answers commit about a transaction that it does not know",
         breaks: properties::AGREEMENT,
         instance: "no-crash",
-        bug: Bug::Rule("answer", &PresumedCommit),
+        bug: PresumedCommit::BUG,
     },
     Mutant {
         name: "uncertain-peer-commits",
         summary: "a peer that is in doubt itself answers commit",
         breaks: properties::VALIDITY,
         instance: "cooperative-3",
-        bug: Bug::Rule("answer_peer", &UncertainPeerCommits),
+        bug: UncertainPeerCommits::BUG,
     },
     Mutant {
         name: "uncertain-peer-aborts",
         summary: "a peer that is in doubt itself answers abort",
         breaks: properties::AGREEMENT,
         instance: "cooperative-2",
-        bug: Bug::Rule("answer_peer", &UncertainPeerAborts),
+        bug: UncertainPeerAborts::BUG,
     },
     Mutant {
         name: "promise-not-forced",

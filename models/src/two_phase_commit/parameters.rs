@@ -168,10 +168,14 @@ pub fn instances() -> Vec<Instance> {
         ),
         instance(
             "successive-crash",
-            "two transactions of 1 participant, a crash, buffered disk",
+            "two transactions of 1 participant, a crash, buffered disk, nothing is late",
             false,
             Parameters {
-                environment: buffered.clone(),
+                aborts: false,
+                environment: Environment {
+                    timers: Timers::Never,
+                    ..buffered.clone()
+                },
                 ..no_crash(1, false, 2)
             },
         ),
@@ -232,7 +236,7 @@ pub fn instances() -> Vec<Instance> {
         ),
         instance(
             "cooperative",
-            "3 participants that ask each other when in doubt, a crash, buffered disk",
+            "3 participants that ask each other when in doubt, a crash, a disk that buffers 1 record",
             true,
             Parameters {
                 cooperative: true,
@@ -241,6 +245,15 @@ pub fn instances() -> Vec<Instance> {
                     ..buffered.clone()
                 },
                 ..three.clone()
+            },
+        ),
+        instance(
+            "cooperative-buffered",
+            "2 participants that ask each other when in doubt, a crash, buffered disk",
+            true,
+            Parameters {
+                environment: buffered.clone(),
+                ..no_crash(2, true, 1)
             },
         ),
         instance(
@@ -313,7 +326,7 @@ pub fn instances() -> Vec<Instance> {
         ),
         instance(
             "large",
-            "4 participants, two crashes, buffered disk",
+            "4 participants, two crashes, a disk that buffers 1 record",
             false,
             Parameters {
                 participants: 4,
