@@ -12,6 +12,16 @@ fn check(model: &str, instance: &str, engine: Engine) -> CheckReport {
     check.expect("a listed instance")
 }
 
+/// Whether README's table has this instance with these counts.
+fn is_in_readme(report: &CheckReport) -> bool {
+    let readme = include_str!("../README.md").replace(',', "");
+    let counts = [report.states.unique, report.states.generated];
+    let counts = counts.map(|count| format!(" {count} "));
+    let name = format!(" {} ", report.instance);
+    let mut rows = readme.lines().filter(|line| line.contains(&name));
+    rows.any(|row| counts.iter().all(|count| row.contains(count)))
+}
+
 /// Checks each default instance with Quorate's search and with another, and compares. Returns those with
 /// more states than the other is to visit.
 fn compare(engine: Engine, states_max: usize) -> Vec<String> {
@@ -20,6 +30,7 @@ fn compare(engine: Engine, states_max: usize) -> Vec<String> {
     for listed in listed.filter(|listed| listed.by_default) {
         let ours = check(listed.model, listed.instance, Engine::Quorate);
         assert_eq!(ours.outcome(), Outcome::AsExpected, "{ours:#?}");
+        assert!(is_in_readme(&ours), "README's row of {}", ours.instance);
         if ours.states.unique > states_max {
             left_out.push(ours.instance);
             continue;
