@@ -135,26 +135,21 @@ where
     fn run(&self, options: &Options<'_>) -> End {
         let mut frontier = self.begin();
         let mut depth = 1;
-        while !frontier.is_empty() {
-            self.depth.store(depth as usize, Ordering::Relaxed);
+        loop {
+            // The workers' own figures of the last level come in any order.
             self.frontier.store(frontier.len(), Ordering::Relaxed);
-            let mut stop = false;
-            for (property, (witness, found)) in self
-                .properties
-                .iter()
-                .zip(self.witnesses.iter().zip(&self.found))
-            {
-                if witness
-                    .lock()
-                    .expect("no worker panics holding it")
-                    .is_some()
-                {
-                    found.store(true, Ordering::Relaxed);
-                    stop |= options.stop_at == Some(property.name);
-                }
+            let is_empty = frontier.is_empty();
+            if !is_empty {
+                self.depth.store(depth as usize, Ordering::Relaxed);
             }
-            if stop {
+            if self.settle_level(options.stop_at) {
                 return End::Found;
+            }
+            if is_empty {
+                return match self.cut.load(Ordering::Relaxed) {
+                    0 => End::Exhausted,
+                    cut => End::Boundary(cut),
+                };
             }
             depth += 1;
             frontier = self.expand(frontier, depth, options.threads);
@@ -162,22 +157,20 @@ where
                 return End::Memory;
             }
         }
-        // The workers' own figures of the last level come in any order.
-        self.frontier.store(0, Ordering::Relaxed);
-        let stop_at = self.properties.iter().zip(&self.witnesses);
-        for (property, witness) in stop_at {
-            let found = witness
-                .lock()
-                .expect("no worker panics holding it")
-                .is_some();
-            if found && options.stop_at == Some(property.name) {
-                return End::Found;
+    }
+
+    /// Looks no further for witnesses of properties that have one: those of later levels are longer.
+    /// Returns whether the property of this name has one.
+    fn settle_level(&self, stop_at: Option<&str>) -> bool {
+        let mut is_over = false;
+        for (index, property) in self.properties.iter().enumerate() {
+            let witness = self.witnesses[index].lock();
+            if witness.expect("no worker panics holding it").is_some() {
+                self.found[index].store(true, Ordering::Relaxed);
+                is_over |= stop_at == Some(property.name);
             }
         }
-        match self.cut.load(Ordering::Relaxed) {
-            0 => End::Exhausted,
-            cut => End::Boundary(cut),
-        }
+        is_over
     }
 
     fn begin(&self) -> Frontier<M> {
