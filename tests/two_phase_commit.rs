@@ -3,26 +3,12 @@
 
 mod harness;
 
-use harness::{Cluster, Envelope, ids, prepare};
+use harness::{Cluster, Envelope, ONE, TWO, decided, ids, prepare, vote};
 use quorate::protocol::ProcessId;
 use quorate::two_phase_commit::{
-    COORDINATOR, Decision, Message, Output, Record, Refusal, Request, Status, Timer, TransactionId,
+    COORDINATOR, Decision, Message, Output, Record, Refusal, Request, Status, Timer,
     TwoPhaseCommit, Vote,
 };
-
-const ONE: ProcessId = ProcessId(1);
-const TWO: ProcessId = ProcessId(2);
-
-fn decided(transaction: TransactionId, decision: Decision) -> Message {
-    Message::Decision {
-        transaction,
-        decision,
-    }
-}
-
-fn vote(transaction: TransactionId, vote: Vote) -> Message {
-    Message::Vote { transaction, vote }
-}
 
 /// What is in flight from one process to another.
 fn in_flight(cluster: &Cluster, from: ProcessId, to: ProcessId) -> Vec<Message> {

@@ -4,26 +4,12 @@ mod harness;
 
 use std::collections::BTreeSet;
 
-use harness::{Cluster, id, ids, prepare};
+use harness::{Cluster, ONE, TWO, decided, id, ids, prepare, vote};
 use quorate::protocol::ProcessId;
 use quorate::two_phase_commit::{
     COORDINATOR, Decision, Message, Output, Record, Refusal, Request, Timer, TransactionId,
     TwoPhaseCommit, Vote,
 };
-
-const ONE: ProcessId = ProcessId(1);
-const TWO: ProcessId = ProcessId(2);
-
-fn decided(transaction: TransactionId, decision: Decision) -> Message {
-    Message::Decision {
-        transaction,
-        decision,
-    }
-}
-
-fn vote(transaction: TransactionId, vote: Vote) -> Message {
-    Message::Vote { transaction, vote }
-}
 
 #[test]
 fn requests_that_make_no_sense_are_refused_with_their_reason_and_change_nothing() {

@@ -4,14 +4,12 @@ mod harness;
 
 use std::collections::BTreeSet;
 
-use harness::{Cluster, fold, id, ids, prepare};
+use harness::{Cluster, ONE, decided, fold, id, ids, prepare};
 use quorate::protocol::{Input, ProcessId, Protocol};
 use quorate::two_phase_commit::{
     COORDINATOR, Decision, Message, Output, Progress, Record, Refusal, Request, State, Status,
     Timer, Vote,
 };
-
-const ONE: ProcessId = ProcessId(1);
 
 /// A cluster whose disks have seen every kind of record, with transactions in every phase.
 fn busy_cluster() -> Cluster {
@@ -348,16 +346,10 @@ fn an_old_prepare_does_not_lower_the_watermark() {
     // Unknown, so aborted: 1.2, and 1.5, which retires 1.2. Then 1.1, in doubt so far, is finished too.
     cluster.receive(COORDINATOR, ONE, prepare(id(1, 2), id(1, 1)));
     cluster.receive(COORDINATOR, ONE, prepare(id(1, 5), id(1, 4)));
-    let transaction = id(1, 1);
-    let decision = Decision::Abort;
-    let abort = Message::Decision {
-        transaction,
-        decision,
-    };
-    cluster.receive(COORDINATOR, ONE, abort);
+    cluster.receive(COORDINATOR, ONE, decided(id(1, 1), Decision::Abort));
     // An old Prepare finds that outcome to retire.
     cluster.receive(COORDINATOR, ONE, prepare(id(1, 3), id(1, 2)));
-    assert_eq!(cluster.status(1, transaction), None);
+    assert_eq!(cluster.status(1, id(1, 1)), None);
     assert_eq!(cluster.participant(1).watermark, id(1, 4));
     let told = cluster.submit(ONE, Request::Work(id(1, 2)));
     assert_eq!(told, [Output::Refused(id(1, 2), Refusal::Finished)]);

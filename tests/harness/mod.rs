@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use quorate::protocol::{Effect, Effects, HoldBack, Input, ProcessId, Protocol, Release};
 use quorate::two_phase_commit::{
-    COORDINATOR, Coordinator, Durable, Message, Output, Participant, Progress, Published, Record,
-    Request, Rules, State, Status, Timer, TransactionId, TwoPhaseCommit,
+    COORDINATOR, Coordinator, Decision, Durable, Message, Output, Participant, Progress, Published,
+    Record, Request, Rules, State, Status, Timer, TransactionId, TwoPhaseCommit, Vote,
 };
 
 /// A message with its sender and its receiver.
@@ -62,6 +62,20 @@ pub fn ids(ids: impl IntoIterator<Item = u16>) -> BTreeSet<ProcessId> {
 
 pub fn id(epoch: u64, number: u64) -> TransactionId {
     TransactionId { epoch, number }
+}
+
+pub const ONE: ProcessId = ProcessId(1);
+pub const TWO: ProcessId = ProcessId(2);
+
+pub fn decided(transaction: TransactionId, decision: Decision) -> Message {
+    Message::Decision {
+        transaction,
+        decision,
+    }
+}
+
+pub fn vote(transaction: TransactionId, vote: Vote) -> Message {
+    Message::Vote { transaction, vote }
 }
 
 pub fn prepare(transaction: TransactionId, retired_below: TransactionId) -> Message {

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,8 @@ use super::explore::is_beyond;
 use super::{Condition, End, Exploration, Options, Progress, Property, Run, Verdict};
 
 const TO_THE_END: &str = "every state is visited";
-const POLL_EVERY: Duration = Duration::from_millis(5);
+/// How often the memory is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Which of Stateright's searches.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,18 +89,25 @@ where
     M::State: Clone + Debug + Hash + PartialEq,
     M::Action: Clone + Debug + PartialEq,
 {
+    // A thread of its own joins the workers, so that their end is noticed at once.
     let workers = checker.handles();
+    let (over, is_over) = mpsc::channel();
+    let join = move || {
+        let joined: Result<Vec<()>, _> = workers.into_iter().map(JoinHandle::join).collect();
+        // Nobody listens to a search that was left behind.
+        let _ = over.send(joined.err());
+    };
+    std::thread::spawn(join);
     let mut end = End::Exhausted;
-    while !workers.iter().all(JoinHandle::is_finished) {
-        if is_beyond(options.memory_max) {
-            end = End::Memory;
-            break;
-        }
-        std::thread::sleep(POLL_EVERY);
-    }
-    for worker in workers.into_iter().filter(JoinHandle::is_finished) {
-        if let Err(panic) = worker.join() {
-            std::panic::resume_unwind(panic);
+    loop {
+        match is_over.recv_timeout(LOOK_EVERY) {
+            Ok(Some(panic)) => std::panic::resume_unwind(panic),
+            Ok(None) | Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) if is_beyond(options.memory_max) => {
+                end = End::Memory;
+                break;
+            }
+            Err(RecvTimeoutError::Timeout) => {}
         }
     }
     let progress = Progress {

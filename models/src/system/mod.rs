@@ -229,23 +229,21 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
                 releases.extend(hold_back.push(effect));
             }
         }
+        let pending = hold_back.len();
         // A process that stays as it is stays shared between the states.
         if knows != *knew || hold_back != process.hold_back {
-            let pending = hold_back.len();
             next.processes[id.index()] = Arc::new(Process {
                 state: Some(knows),
                 durable: process.durable.clone(),
                 hold_back,
             });
-            let release = |release| self.release(next, id, release, journal);
-            let mut reports: Vec<u64> = releases.into_iter().filter_map(release).collect();
-            if self.environment.disk == Disk::Atomic {
-                reports.extend(self.flush(next, id, pending, journal));
-            }
-            return reports;
         }
         let release = |release| self.release(next, id, release, journal);
-        releases.into_iter().filter_map(release).collect()
+        let mut reports: Vec<u64> = releases.into_iter().filter_map(release).collect();
+        if self.environment.disk == Disk::Atomic {
+            reports.extend(self.flush(next, id, pending, journal));
+        }
+        reports
     }
 
     /// Whether an equal output waits, so that one more would change nothing; or so many equal sends that
