@@ -13,7 +13,7 @@ use super::liveness::{Claim, Finding, Kind, Lasso, Space};
 use super::property::class_of;
 use super::segmented::{BitSet, Segmented};
 use super::validate::validate;
-use super::visited::{Fingerprint, Level, NUMBERS_MAX, Number, Visited};
+use super::visited::{Fingerprint, Level, NUMBERS_MAX, Number, Visited, Visitor};
 use super::{
     Condition, End, Exploration, Fairness, FingerprintBits, Memory, Options, Progress, Property,
     Run, Verdict,
@@ -21,6 +21,8 @@ use super::{
 
 /// How many states a worker takes from the frontier at a time.
 const CHUNK: usize = 256;
+/// After how many states a worker lets tables grow.
+const VISITOR_STATES: usize = 8;
 const NOT_DETERMINISTIC: &str =
     "the model is not deterministic: a state that was visited is not found again";
 /// How often progress is reported.
@@ -189,7 +191,7 @@ struct Search<'a, M: Model, F: Fingerprint> {
 type Chunk<M> = Vec<(<M as Model>::State, Number)>;
 
 /// What a worker makes of its part of a level.
-struct Part<M: Model> {
+struct Part<M: Model, F> {
     /// New states.
     next: Vec<Chunk<M>>,
     /// The steps of the states that it has expanded.
@@ -197,15 +199,26 @@ struct Part<M: Model> {
     /// In which planes these states are.
     marks: Vec<(usize, Number)>,
     known_classes: HashMap<(usize, u64), Class>,
+    /// How many states it has generated of the chunk at hand, and how many of them were new.
+    generated: usize,
+    unique: usize,
+    /// Room for the actions of a state …
+    actions: Vec<M::Action>,
+    /// … and for the states that follow on it.
+    successors: Vec<(M::Action, M::State, F)>,
 }
 
-impl<M: Model> Part<M> {
+impl<M: Model, F> Part<M, F> {
     fn new() -> Self {
         Self {
             next: Vec::new(),
             expansion: Expansion::default(),
             marks: Vec::new(),
             known_classes: HashMap::new(),
+            generated: 0,
+            unique: 0,
+            actions: Vec::new(),
+            successors: Vec::new(),
         }
     }
 
@@ -318,7 +331,7 @@ where
     }
 
     /// Numbers the new states of a level, and keeps the steps that lead to them.
-    fn settle(&self, explored: &mut Explored, parts: Vec<Part<M>>) -> Level {
+    fn settle(&self, explored: &mut Explored, parts: Vec<Part<M, F>>) -> Level {
         let first = explored.parents.len();
         explored.levels.push(first);
         let level = self.visited.settle(first, self.options.threads);
@@ -360,14 +373,14 @@ where
     }
 
     fn begin(&self) -> Vec<Chunk<M>> {
-        let mut part = Part::<M>::new();
+        let mut part = Part::<M, F>::new();
         for state in self.model.init_states() {
             if self.is_cut(&state) {
                 continue;
             }
             self.generated.fetch_add(1, Ordering::Relaxed);
             let fingerprint = F::of(&state);
-            let visit = self.visited.visit(fingerprint, 0);
+            let visit = self.visited.visitor().visit(fingerprint, 0);
             if visit.is_new {
                 self.unique.fetch_add(1, Ordering::Relaxed);
                 self.judge_state(&state, fingerprint);
@@ -378,7 +391,7 @@ where
     }
 
     /// Expands one level into the next.
-    fn expand(&self, frontier: Vec<Chunk<M>>, level: &Level) -> Vec<Part<M>> {
+    fn expand(&self, frontier: Vec<Chunk<M>>, level: &Level) -> Vec<Part<M, F>> {
         let threads = self.options.threads.clamp(1, frontier.len());
         let chunks = Mutex::new(frontier);
         let work = || {
@@ -391,11 +404,7 @@ where
                 if self.is_stopped() {
                     return part;
                 }
-                let expanded = chunk.len();
-                for (state, number) in chunk {
-                    self.expand_state(&state, level.number(number), &mut part);
-                }
-                self.frontier.fetch_sub(expanded, Ordering::Relaxed);
+                self.expand_chunk(chunk, level, &mut part);
             }
         };
         if threads == 1 {
@@ -403,7 +412,7 @@ where
         }
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            let join = |worker: std::thread::ScopedJoinHandle<'_, Part<M>>| match worker.join() {
+            let join = |worker: std::thread::ScopedJoinHandle<'_, Part<M, F>>| match worker.join() {
                 Ok(part) => part,
                 Err(panic) => std::panic::resume_unwind(panic),
             };
@@ -411,49 +420,86 @@ where
         })
     }
 
-    fn expand_state(&self, state: &M::State, number: Number, part: &mut Part<M>) {
+    fn expand_chunk(&self, chunk: Chunk<M>, level: &Level, part: &mut Part<M, F>) {
+        let expanded = chunk.len();
+        (part.generated, part.unique) = (0, 0);
+        let mut visitor = self.visited.visitor();
+        for (at, (state, number)) in chunk.into_iter().enumerate() {
+            if at % VISITOR_STATES == 0 {
+                drop(visitor);
+                visitor = self.visited.visitor();
+            }
+            self.expand_state(&state, level.number(number), &mut visitor, part);
+        }
+        self.generated.fetch_add(part.generated, Ordering::Relaxed);
+        self.unique.fetch_add(part.unique, Ordering::Relaxed);
+        self.frontier.fetch_sub(expanded, Ordering::Relaxed);
+    }
+
+    fn expand_state(
+        &self,
+        state: &M::State,
+        number: Number,
+        visitor: &mut Visitor<'_, F>,
+        part: &mut Part<M, F>,
+    ) {
         let keeps_steps = !self.planes.is_empty();
         if keeps_steps {
             self.mark(state, number, part);
         }
-        let mut actions = Vec::new();
-        self.model.actions(state, &mut actions);
-        let (mut generated, mut unique) = (0, 0);
-        for action in actions {
-            let Some(next) = self.model.next_state(state, action.clone()) else {
-                continue;
-            };
-            let is_cut = self.is_cut(&next);
-            let class = || class_of(self.fairness, self.model, &action);
-            if is_cut {
-                if keeps_steps {
-                    let class = self.classes.number(class(), &mut part.known_classes);
-                    let target = OUTSIDE;
-                    part.expansion.step(Step { target, class });
-                }
-                continue;
-            }
-            generated += 1;
-            let fingerprint = F::of(&next);
+        self.successors(state, part);
+        let mut successors = std::mem::take(&mut part.successors);
+        // All at once, so that memory is waited for once.
+        for (_, _, fingerprint) in &successors {
+            visitor.glance(*fingerprint);
+        }
+        part.generated += successors.len();
+        for (action, next, fingerprint) in successors.drain(..) {
             self.judge_step(state, &action, &next, (number, fingerprint));
-            let visit = self.visited.visit(fingerprint, number);
+            let visit = visitor.visit(fingerprint, number);
             if keeps_steps && next != *state {
-                let class = self.classes.number(class(), &mut part.known_classes);
-                let target = visit.number;
-                part.expansion.step(Step { target, class });
+                let step = self.step_by(&action, visit.number, part);
+                part.expansion.step(step);
             }
             if visit.is_new {
-                unique += 1;
+                part.unique += 1;
                 self.judge_state(&next, fingerprint);
                 part.push(next, visit.number);
             }
         }
-        self.generated.fetch_add(generated, Ordering::Relaxed);
-        self.unique.fetch_add(unique, Ordering::Relaxed);
+        part.successors = successors;
+    }
+
+    /// Generates the states that follow on one.
+    fn successors(&self, state: &M::State, part: &mut Part<M, F>) {
+        let mut actions = std::mem::take(&mut part.actions);
+        self.model.actions(state, &mut actions);
+        for action in actions.drain(..) {
+            let Some(next) = self.model.next_state(state, action.clone()) else {
+                continue;
+            };
+            if self.is_cut(&next) {
+                if !self.planes.is_empty() {
+                    let step = self.step_by(&action, OUTSIDE, part);
+                    part.expansion.step(step);
+                }
+                continue;
+            }
+            let fingerprint = F::of(&next);
+            part.successors.push((action, next, fingerprint));
+        }
+        part.actions = actions;
+    }
+
+    /// A step by an action.
+    fn step_by(&self, action: &M::Action, target: Number, part: &mut Part<M, F>) -> Step {
+        let class = class_of(self.fairness, self.model, action);
+        let class = self.classes.number(class, &mut part.known_classes);
+        Step { target, class }
     }
 
     /// Notes in which planes a state is.
-    fn mark(&self, state: &M::State, number: Number, part: &mut Part<M>) {
+    fn mark(&self, state: &M::State, number: Number, part: &mut Part<M, F>) {
         part.expansion.begin(number);
         for (at, &plane) in self.planes.iter().enumerate() {
             let is_in = match plane {

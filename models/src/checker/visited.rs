@@ -5,8 +5,9 @@
 //! provisional numbers.
 
 use std::hash::{BuildHasher, Hash};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
 use foldhash::quality::FixedState;
 
@@ -16,16 +17,18 @@ pub trait Fingerprint: Copy + Eq + Ord + Send + Sync {
     /// How many bits it has.
     const BITS: u32;
     /// Its form in memory.
-    type Words: Copy + Default + Eq + Send + Sync;
+    type Words: AsRef<[AtomicU32]> + Send + Sync;
 
     /// The fingerprint of a state.
     fn of<S: Hash>(state: &S) -> Self;
     /// Its upper 64 bits.
     fn upper(self) -> u64;
-    /// To its form in memory.
-    fn to_words(self) -> Self::Words;
-    /// From its form in memory.
-    fn from_words(words: Self::Words) -> Self;
+    /// Its 32-bit words, the lowest first.
+    fn word(self, at: usize) -> u32;
+    /// A place for its words.
+    fn vacant() -> Self::Words;
+    /// What stands in a place.
+    fn read(words: &Self::Words) -> Self;
 }
 
 const SEED: u64 = 0x5155_4f52_4154_4521;
@@ -36,7 +39,7 @@ fn hash<S: Hash>(seed: u64, state: &S) -> u64 {
 
 impl Fingerprint for u64 {
     const BITS: u32 = 64;
-    type Words = [u32; 2];
+    type Words = [AtomicU32; 2];
 
     fn of<S: Hash>(state: &S) -> Self {
         hash(SEED, state)
@@ -44,17 +47,22 @@ impl Fingerprint for u64 {
     fn upper(self) -> u64 {
         self
     }
-    fn to_words(self) -> [u32; 2] {
-        [(self >> 32) as u32, self as u32]
+    fn word(self, at: usize) -> u32 {
+        (self >> (32 * at)) as u32
     }
-    fn from_words([upper, lower]: [u32; 2]) -> Self {
-        u64::from(upper) << 32 | u64::from(lower)
+    fn vacant() -> Self::Words {
+        Default::default()
+    }
+    fn read(words: &Self::Words) -> Self {
+        (words.iter().rev()).fold(0, |all, w| {
+            all << 32 | Self::from(w.load(Ordering::Relaxed))
+        })
     }
 }
 
 impl Fingerprint for u128 {
     const BITS: u32 = 128;
-    type Words = [u32; 4];
+    type Words = [AtomicU32; 4];
 
     fn of<S: Hash>(state: &S) -> Self {
         u128::from(hash(SEED, state)) << 64 | u128::from(hash(!SEED, state))
@@ -62,13 +70,16 @@ impl Fingerprint for u128 {
     fn upper(self) -> u64 {
         (self >> 64) as u64
     }
-    fn to_words(self) -> [u32; 4] {
-        [96, 64, 32, 0].map(|shift| (self >> shift) as u32)
+    fn word(self, at: usize) -> u32 {
+        (self >> (32 * at)) as u32
     }
-    fn from_words(words: [u32; 4]) -> Self {
-        words
-            .iter()
-            .fold(0, |all, &word| all << 32 | u128::from(word))
+    fn vacant() -> Self::Words {
+        Default::default()
+    }
+    fn read(words: &Self::Words) -> Self {
+        (words.iter().rev()).fold(0, |all, w| {
+            all << 32 | Self::from(w.load(Ordering::Relaxed))
+        })
     }
 }
 
@@ -79,7 +90,7 @@ pub type Number = u32;
 pub const NUMBERS_MAX: usize = (1 << 31) - 1;
 const PROVISIONAL: Number = 1 << 31;
 const VACANT: Number = Number::MAX;
-const SHARD_BITS: u32 = 8;
+const SHARD_BITS: u32 = 7;
 const SHARDS: usize = 1 << SHARD_BITS;
 
 /// A table that is this full grows …
@@ -88,100 +99,173 @@ const LOAD_MAX: f64 = 0.85;
 const GROWTH: f64 = 1.2;
 const CAPACITY_MIN: usize = 8;
 
-#[derive(Clone, Copy)]
+/// A place of a table. It is read without a lock: its number is written last, and as long as that is
+/// vacant nothing else counts.
 struct Entry<F: Fingerprint> {
     fingerprint: F::Words,
-    number: Number,
+    number: AtomicU32,
+    /// Of a new state: the smallest number of a state from which it was reached.
+    parent: AtomicU32,
 }
 
-/// A new state of the level that is being generated.
-#[derive(Clone, Copy)]
-struct Fresh<F> {
-    fingerprint: F,
-    /// The smallest number of a state from which it was reached.
-    parent: Number,
+impl<F: Fingerprint> Entry<F> {
+    fn vacant() -> Self {
+        Self {
+            fingerprint: F::vacant(),
+            number: AtomicU32::new(VACANT),
+            parent: AtomicU32::new(0),
+        }
+    }
+
+    fn has(&self, fingerprint: F) -> bool {
+        let words = self.fingerprint.as_ref().iter().enumerate();
+        let mut words =
+            words.map(|(at, word)| (word.load(Ordering::Relaxed), fingerprint.word(at)));
+        words.all(|(word, wanted)| word == wanted)
+    }
+
+    fn fill(&self, fingerprint: F, number: Number, parent: Number) {
+        for (at, word) in self.fingerprint.as_ref().iter().enumerate() {
+            word.store(fingerprint.word(at), Ordering::Relaxed);
+        }
+        self.parent.store(parent, Ordering::Relaxed);
+        self.number.store(number, Ordering::Release);
+    }
 }
 
 /// A table of its own for each part of the fingerprints' range, so that threads rarely meet, and only a
 /// small part is there twice while it grows. Places are in the order of fingerprints, and collisions go
 /// to the next.
-#[repr(align(64))]
 struct Shard<F: Fingerprint> {
     entries: Vec<Entry<F>>,
-    len: usize,
-    grows_at: usize,
-    fresh: Vec<Fresh<F>>,
+    /// How many entries it may have.
+    room: usize,
+    /// Whoever adds an entry holds this.
+    filling: Mutex<Filling<F>>,
 }
+
+struct Filling<F> {
+    /// How many entries there are.
+    len: usize,
+    /// The new states of the level that is being generated, as they came.
+    fresh: Vec<F>,
+}
+
+/// There is no room for another entry.
+struct Full;
 
 impl<F: Fingerprint> Shard<F> {
     fn new() -> Self {
         Self {
             entries: Vec::new(),
-            len: 0,
-            grows_at: 0,
-            fresh: Vec::new(),
+            room: 0,
+            filling: Mutex::new(Filling {
+                len: 0,
+                fresh: Vec::new(),
+            }),
         }
     }
 
-    /// The entry of a fingerprint, or the vacant one where it belongs.
-    fn find(&self, fingerprint: F) -> usize {
-        let words = fingerprint.to_words();
-        let capacity = self.entries.len();
-        let place = u128::from(fingerprint.upper() << SHARD_BITS) * capacity as u128;
-        let mut at = (place >> 64) as usize;
+    /// Where a fingerprint belongs, if nothing else stands there.
+    fn place(&self, fingerprint: F) -> usize {
+        let place = u128::from(fingerprint.upper() << SHARD_BITS) * self.entries.len() as u128;
+        (place >> 64) as usize
+    }
+
+    /// The entry of a fingerprint and its number, or the vacant one where it is to stand, from a place
+    /// on. None if there are no entries.
+    fn find(&self, fingerprint: F, mut at: usize) -> Option<(usize, Number)> {
         loop {
-            let entry = &self.entries[at];
-            if entry.number == VACANT || entry.fingerprint == words {
-                return at;
+            let entry = self.entries.get(at)?;
+            let number = entry.number.load(Ordering::Acquire);
+            if number == VACANT || entry.has(fingerprint) {
+                return Some((at, number));
             }
             at += 1;
-            if at == capacity {
+            if at == self.entries.len() {
                 at = 0;
             }
         }
     }
 
-    /// Grows if it must to take one more. Returns by how many bytes, and how many more it takes
-    /// meanwhile.
-    fn reserve(&mut self) -> Option<(usize, usize)> {
-        if self.len < self.grows_at {
-            return None;
+    fn visit(&self, fingerprint: F, parent: Number, index: usize) -> Result<Visit, Full> {
+        let found = self.find(fingerprint, self.place(fingerprint));
+        let (mut at, mut number) = found.ok_or(Full)?;
+        if number == VACANT {
+            let mut filling = self.filling();
+            // Somebody may have come first.
+            (at, number) = self.find(fingerprint, at).ok_or(Full)?;
+            if number == VACANT {
+                if filling.len == self.room {
+                    return Err(Full);
+                }
+                number = PROVISIONAL | (filling.fresh.len() * SHARDS + index) as Number;
+                self.entries[at].fill(fingerprint, number, parent);
+                filling.fresh.push(fingerprint);
+                filling.len += 1;
+                return Ok(Visit {
+                    number,
+                    is_new: true,
+                });
+            }
+        }
+        if number & PROVISIONAL != 0 {
+            let smallest = &self.entries[at].parent;
+            if parent < smallest.load(Ordering::Relaxed) {
+                smallest.fetch_min(parent, Ordering::Relaxed);
+            }
+        }
+        Ok(Visit {
+            number,
+            is_new: false,
+        })
+    }
+
+    /// Grows, unless there is room. Returns by how many bytes, and how many more it took meanwhile.
+    fn grow(&mut self) -> (usize, usize) {
+        if self.filling().len < self.room {
+            return (0, 0);
         }
         let old = self.entries.len();
         let new = ((old as f64 * GROWTH) as usize).max(old + CAPACITY_MIN);
-        let vacant = Entry {
-            fingerprint: F::Words::default(),
-            number: VACANT,
-        };
-        let old_entries = std::mem::replace(&mut self.entries, vec![vacant; new]);
-        self.grows_at = (new as f64 * LOAD_MAX) as usize;
-        for entry in old_entries.into_iter().filter(|e| e.number != VACANT) {
-            let at = self.find(F::from_words(entry.fingerprint));
-            self.entries[at] = entry;
+        let vacant = (0..new).map(|_| Entry::vacant()).collect();
+        let entries = std::mem::replace(&mut self.entries, vacant);
+        self.room = (new as f64 * LOAD_MAX) as usize;
+        for entry in entries {
+            let number = entry.number.into_inner();
+            if number != VACANT {
+                let fingerprint = F::read(&entry.fingerprint);
+                let place = self.place(fingerprint);
+                if let Some((at, _)) = self.find(fingerprint, place) {
+                    self.entries[at].fill(fingerprint, number, entry.parent.into_inner());
+                }
+            }
         }
         let bytes = size_of::<Entry<F>>();
-        Some(((new - old) * bytes, old * bytes))
+        ((new - old) * bytes, old * bytes)
     }
 
     /// Numbers the new states from `first` on, in the order of their fingerprints. Returns the number
     /// of each in the order in which they came, and their parents in the order of their numbers.
-    fn settle(&mut self, first: usize) -> (Vec<Number>, Vec<Number>) {
-        let fresh = std::mem::take(&mut self.fresh);
-        let mut order: Vec<u32> = (0..fresh.len() as u32).collect();
-        order.sort_unstable_by_key(|&at| fresh[at as usize].fingerprint);
-        let mut numbers = vec![0; fresh.len()];
-        let mut parents = Vec::with_capacity(fresh.len());
-        for (number, at) in (first as Number..).zip(order) {
-            let Fresh {
-                fingerprint,
-                parent,
-            } = fresh[at as usize];
-            let entry = self.find(fingerprint);
-            self.entries[entry].number = number;
-            numbers[at as usize] = number;
-            parents.push(parent);
+    fn settle(&self, first: usize) -> (Vec<Number>, Vec<Number>) {
+        let fresh = std::mem::take(&mut self.filling().fresh);
+        let mut order: Vec<(F, u32)> = fresh.into_iter().zip(0..).collect();
+        order.sort_unstable();
+        let mut numbers = vec![0; order.len()];
+        let mut parents = Vec::with_capacity(order.len());
+        for (number, (fingerprint, came)) in (first as Number..).zip(order) {
+            let found = self.find(fingerprint, self.place(fingerprint));
+            let (at, _) = found.expect("a new state has an entry");
+            self.entries[at].number.store(number, Ordering::Relaxed);
+            parents.push(self.entries[at].parent.load(Ordering::Relaxed));
+            numbers[came as usize] = number;
         }
         (numbers, parents)
+    }
+
+    fn filling(&self) -> MutexGuard<'_, Filling<F>> {
+        let filling = self.filling.lock();
+        filling.expect("no worker panics while it fills an entry")
     }
 }
 
@@ -214,79 +298,57 @@ impl Level {
 
 /// A concurrent table of visits.
 pub struct Visited<F: Fingerprint> {
-    shards: Vec<Mutex<Shard<F>>>,
+    /// Locked for writing only while a shard grows.
+    shards: RwLock<Vec<Shard<F>>>,
     bytes: AtomicUsize,
     bytes_peak: AtomicUsize,
 }
 
+/// Visits states. Nothing grows while there is another.
+pub struct Visitor<'a, F: Fingerprint> {
+    visited: &'a Visited<F>,
+    shards: Option<RwLockReadGuard<'a, Vec<Shard<F>>>>,
+}
+
+const NOT_POISONED: &str = "no worker panics while a table grows";
+
 impl<F: Fingerprint> Visited<F> {
     pub fn new() -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::new(Shard::new())).collect(),
+            shards: RwLock::new((0..SHARDS).map(|_| Shard::new()).collect()),
             bytes: AtomicUsize::new(0),
             bytes_peak: AtomicUsize::new(0),
         }
     }
 
-    /// Notes that a state is reached from a parent on the level before. Of the parents on that level the
-    /// one with the smallest number is kept.
-    pub fn visit(&self, fingerprint: F, parent: Number) -> Visit {
-        let index = shard_of(fingerprint);
-        let mut shard = self.shard(index);
-        if let Some((more, meanwhile)) = shard.reserve() {
-            let bytes = self.bytes.fetch_add(more, Ordering::Relaxed) + more;
-            self.bytes_peak
-                .fetch_max(bytes + meanwhile, Ordering::Relaxed);
-        }
-        let at = shard.find(fingerprint);
-        let number = shard.entries[at].number;
-        if number == VACANT {
-            let number = PROVISIONAL | (shard.fresh.len() * SHARDS + index) as Number;
-            shard.fresh.push(Fresh {
-                fingerprint,
-                parent,
-            });
-            shard.entries[at] = Entry {
-                fingerprint: fingerprint.to_words(),
-                number,
-            };
-            shard.len += 1;
-            return Visit {
-                number,
-                is_new: true,
-            };
-        }
-        if number & PROVISIONAL != 0 {
-            let fresh = &mut shard.fresh[(number & !PROVISIONAL) as usize / SHARDS];
-            fresh.parent = fresh.parent.min(parent);
-        }
-        Visit {
-            number,
-            is_new: false,
+    /// Begins to visit.
+    pub fn visitor(&self) -> Visitor<'_, F> {
+        Visitor {
+            visited: self,
+            shards: Some(self.shards()),
         }
     }
 
     /// The number of a visited state, when its level has been settled.
     pub fn number(&self, fingerprint: F) -> Option<Number> {
-        let shard = self.shard(shard_of(fingerprint));
-        if shard.len == 0 {
-            return None;
-        }
-        let number = shard.entries[shard.find(fingerprint)].number;
+        let shards = self.shards();
+        let shard = &shards[shard_of(fingerprint)];
+        let (_, number) = shard.find(fingerprint, shard.place(fingerprint))?;
         (number != VACANT).then_some(number)
     }
 
     /// Ends a level, and numbers its new states from `first` on.
     pub fn settle(&self, first: usize, threads: usize) -> Level {
+        let shards = &*self.shards();
         let mut next = first;
-        let firsts = (0..SHARDS).map(|index| {
+        let firsts = shards.iter().map(|shard| {
             let first = next;
-            next += self.shard(index).fresh.len();
+            next += shard.filling().fresh.len();
             first
         });
         let firsts: Vec<usize> = firsts.collect();
-        let settle = &|indices: std::ops::Range<usize>| -> Vec<(Vec<Number>, Vec<Number>)> {
-            let settled = indices.map(|index| self.shard(index).settle(firsts[index]));
+        let settle = &|indices: Range<usize>| -> Vec<(Vec<Number>, Vec<Number>)> {
+            let settled = indices.map(|index| shards[index].settle(firsts[index]));
             settled.collect()
         };
         // A small level is not worth a thread.
@@ -308,13 +370,46 @@ impl<F: Fingerprint> Visited<F> {
 
     /// How many bytes the table has taken at most.
     pub fn bytes_peak(&self) -> usize {
-        self.bytes_peak.load(Ordering::Relaxed) + size_of::<Mutex<Shard<F>>>() * SHARDS
+        self.bytes_peak.load(Ordering::Relaxed) + size_of::<Shard<F>>() * SHARDS
     }
 
-    fn shard(&self, index: usize) -> MutexGuard<'_, Shard<F>> {
-        self.shards[index]
-            .lock()
-            .expect("no worker panics while it holds a shard")
+    fn shards(&self) -> RwLockReadGuard<'_, Vec<Shard<F>>> {
+        self.shards.read().expect(NOT_POISONED)
+    }
+
+    fn grow(&self, index: usize) {
+        let (more, meanwhile) = self.shards.write().expect(NOT_POISONED)[index].grow();
+        let bytes = self.bytes.fetch_add(more, Ordering::Relaxed) + more;
+        self.bytes_peak
+            .fetch_max(bytes + meanwhile, Ordering::Relaxed);
+    }
+}
+
+impl<F: Fingerprint> Visitor<'_, F> {
+    /// Looks at where a fingerprint belongs. Whoever looks at several at once before visiting them
+    /// waits for memory once.
+    pub fn glance(&self, fingerprint: F) {
+        let shards = self.shards.as_ref().expect("a visitor has shards");
+        let shard = &shards[shard_of(fingerprint)];
+        let entry = shard.entries.get(shard.place(fingerprint));
+        std::hint::black_box(entry.map(|entry| entry.number.load(Ordering::Relaxed)));
+    }
+
+    /// Notes that a state is reached from a parent on the level before. Of the parents on that level the
+    /// one with the smallest number is kept.
+    pub fn visit(&mut self, fingerprint: F, parent: Number) -> Visit {
+        let index = shard_of(fingerprint);
+        loop {
+            let visited = self.visited;
+            let shards = self.shards.get_or_insert_with(|| visited.shards());
+            match shards[index].visit(fingerprint, parent, index) {
+                Ok(visit) => return visit,
+                Err(Full) => {
+                    self.shards = None;
+                    visited.grow(index);
+                }
+            }
+        }
     }
 }
 
