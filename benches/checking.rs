@@ -59,7 +59,7 @@ fn searches<M>(
     M::Action: Clone + Debug + PartialEq + Send + Sync,
 {
     let (model, properties) = build();
-    let unique = explore(&model, &properties, &Options::default())
+    let unique = explore(&model, &properties, &[], &Options::default())
         .progress
         .unique;
     group.throughput(Throughput::Elements(unique as u64));
@@ -72,7 +72,7 @@ fn searches<M>(
             let id = BenchmarkId::new(format!("{name}, {which}"), threads);
             group.bench_function(id, |bencher| {
                 bencher.iter(|| {
-                    let exploration = explore(black_box(&model), properties, &options);
+                    let exploration = explore(black_box(&model), properties, &[], &options);
                     assert_eq!(exploration.progress.unique, unique);
                 });
             });

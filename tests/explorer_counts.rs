@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use quorate_models::checker::{
-    Condition, End, Exploration, Options, Property, Run, StaterightSearch, check_with_stateright,
-    explore, to_the_end,
+    Answer, Condition, End, Exploration, Options, Property, Run, StaterightSearch,
+    check_with_stateright, explore, to_the_end,
 };
 use stateright::Model;
 
@@ -147,6 +147,15 @@ fn assert_is_run(graph: &Graph, run: &Run<Graph>) {
     }
 }
 
+/// What is not found may be beyond the boundary.
+fn answer(is_found: bool, is_example: bool, cut: usize) -> Answer {
+    match is_found {
+        false if cut > 0 => Answer::Undecided,
+        is_found if is_found == is_example => Answer::Holds,
+        _ => Answer::Fails,
+    }
+}
+
 fn assert_equals_reference(graph: &Graph, exploration: &Exploration<Graph>) {
     let reference = Reference::of(graph);
     let progress = exploration.progress;
@@ -164,7 +173,10 @@ fn assert_equals_reference(graph: &Graph, exploration: &Exploration<Graph>) {
         let run = verdict.witness.as_ref();
         let steps = reference.steps_to_marked(graph);
         assert_eq!(run.map(|run| run.steps.len()), steps);
-        assert_eq!(verdict.holds(), steps.is_some() == is_example);
+        assert_eq!(
+            verdict.answer,
+            answer(steps.is_some(), is_example, reference.cut)
+        );
         if let Some(run) = run {
             assert_is_run(graph, run);
             assert!(graph.marked.contains(run.last()));
@@ -175,7 +187,10 @@ fn assert_equals_reference(graph: &Graph, exploration: &Exploration<Graph>) {
         let run = verdict.witness.as_ref();
         let steps = reference.steps_through_marked_step(graph);
         assert_eq!(run.map(|run| run.steps.len()), steps);
-        assert_eq!(verdict.holds(), steps.is_some() == is_example);
+        assert_eq!(
+            verdict.answer,
+            answer(steps.is_some(), is_example, reference.cut)
+        );
         if let Some(run) = run {
             assert_is_run(graph, run);
             let (action, _) = *run.steps.last().expect("a step");
@@ -187,7 +202,7 @@ fn assert_equals_reference(graph: &Graph, exploration: &Exploration<Graph>) {
 }
 
 fn search(graph: &Graph, options: &Options<'_>) -> Exploration<Graph> {
-    explore(graph, &properties(), options)
+    explore(graph, &properties(), &[], options)
 }
 
 fn with_threads(threads: usize) -> Options<'static> {
@@ -352,5 +367,5 @@ fn a_panic_of_the_model_ends_the_search() {
         progress: Some(&progress),
         ..with_threads(2)
     };
-    explore(&Panics, &[], &options);
+    explore(&Panics, &[], &[], &options);
 }

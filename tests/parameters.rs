@@ -12,7 +12,7 @@ use quorate_models::two_phase_commit::{model, protocol};
 fn assert_as_expected(parameters: &Parameters) {
     assert_eq!(parameters.validate(), Ok(()), "{parameters:?}");
     let (model, properties) = model(parameters, protocol(parameters, Published));
-    let exploration = explore(&model, &properties, &Options::default());
+    let exploration = explore(&model, &properties, &[], &Options::default());
     assert!(exploration.exhausted());
     for verdict in &exploration.verdicts {
         assert!(verdict.as_expected(), "{verdict:?} under {parameters:#?}");

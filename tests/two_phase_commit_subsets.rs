@@ -54,7 +54,7 @@ fn assert_claims_hold(model: &Model) {
             }),
         ),
     ];
-    let exploration = explore(model, &properties, &Options::default());
+    let exploration = explore(model, &properties, &[], &Options::default());
     assert!(exploration.exhausted());
     for verdict in exploration.verdicts {
         assert!(verdict.holds(), "{}: {verdict:?}", verdict.property.name);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use stateright::Model;
 
-use crate::checker::{End, Exploration, Property, Run, Verdict};
+use crate::checker::{Answer, End, Exploration, Fairness, Property, Run, Strength, Verdict};
 
 /// The result of checking one instance of one model.
 #[derive(Clone, Debug, Serialize)]
@@ -23,6 +23,11 @@ pub struct CheckReport {
     pub stopped: Option<String>,
     /// How many states there are.
     pub states: States,
+    /// At most how likely it is that two states were taken for one.
+    pub collision_chance: f64,
+    /// What claims about fair runs rely on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fairness: Vec<FairnessReport>,
     /// How long it took.
     pub seconds: f64,
     /// Each property that the engine can check.
@@ -56,22 +61,36 @@ pub struct States {
     pub depth: usize,
 }
 
+/// A fairness assumption.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+pub struct FairnessReport {
+    /// Of what.
+    pub name: &'static str,
+    /// How much.
+    pub strength: Strength,
+}
+
 /// What was found out about one property.
 #[derive(Clone, Debug, Serialize)]
 pub struct PropertyReport {
     /// Its name.
     pub name: &'static str,
-    /// Its kind: always, sometimes, every step, some step.
+    /// Its kind: always, sometimes, every step, some step, eventually, leads to, infinitely often,
+    /// eventually always.
     pub kind: &'static str,
     /// Whether it was expected to hold.
     pub expected: bool,
-    /// Whether it holds in the states visited.
-    pub holds: bool,
-    /// Whether that would stay so if more states were visited.
-    #[serde(skip)]
-    pub definite: bool,
+    /// Whether it holds; nothing if it is undecided.
+    pub holds: Option<bool>,
     /// A run that shows that it does not, step by step.
     pub counterexample: Option<Vec<String>>,
+    /// Of a run that goes on for ever: after how many of the steps its cycle begins. The steps from there
+    /// on are repeated; if there are none, nothing happens any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<usize>,
+    /// Where the counterexample opens when the Explorer serves this instance at its default address.
+    #[serde(skip)]
+    pub address: Option<String>,
 }
 
 /// The result of looking for one mutant.
@@ -138,15 +157,12 @@ impl CheckReport {
         properties.fold(least, Outcome::max)
     }
 
-    /// How one of its properties came out. What could still change if more states were visited is not held
-    /// against it, nor for it.
+    /// How one of its properties came out. What is undecided is not held against it, nor for it.
     pub fn outcome_of(&self, property: &PropertyReport) -> Outcome {
-        if !self.exhausted && !property.definite {
-            Outcome::NotExhausted
-        } else if property.holds == property.expected {
-            Outcome::AsExpected
-        } else {
-            Outcome::NotAsExpected
+        match property.holds {
+            None => Outcome::NotExhausted,
+            Some(holds) if holds == property.expected => Outcome::AsExpected,
+            Some(_) => Outcome::NotAsExpected,
         }
     }
 }
@@ -162,22 +178,32 @@ impl MutantReport {
     }
 }
 
-/// Turns a search's result into a report.
+/// Turns a search's result into a report. A counterexample is described by sentences, and the address
+/// under which it opens.
 pub fn check_report<M: Model>(
     (model_name, instance): (&'static str, String),
     parameters: serde_json::Value,
     engine: Engine,
-    properties: &[Property<M>],
+    (properties, fairness): (&[Property<M>], &[Fairness<M>]),
     exploration: &Exploration<M>,
-    describe_run: impl Fn(&Run<M>) -> Vec<String>,
+    describe_run: impl Fn(&Run<M>) -> (Vec<String>, String),
 ) -> CheckReport {
-    let property = |verdict: &Verdict<M>| PropertyReport {
-        name: verdict.property.name,
-        kind: verdict.property.condition.kind(),
-        expected: verdict.property.expected,
-        holds: verdict.holds(),
-        definite: verdict.witness.is_some(),
-        counterexample: verdict.counterexample().map(&describe_run),
+    let property = |verdict: &Verdict<M>| {
+        let run = verdict.counterexample();
+        let (sentences, address) = run.map(&describe_run).unzip();
+        PropertyReport {
+            name: verdict.property.name,
+            kind: verdict.property.condition.kind(),
+            expected: verdict.property.expected,
+            holds: match verdict.answer {
+                Answer::Holds => Some(true),
+                Answer::Fails => Some(false),
+                Answer::Undecided => None,
+            },
+            counterexample: sentences,
+            cycle: run.and_then(|run| run.cycle),
+            address,
+        }
     };
     let names = properties.iter().map(|property| property.name);
     let unchecked = names.filter(|name| exploration.verdict(name).is_none());
@@ -192,6 +218,8 @@ pub fn check_report<M: Model>(
             End::Exhausted => None,
             End::Found => Some("at the first counterexample".into()),
             End::Memory => Some("at the memory limit".into()),
+            End::Time => Some("at the time limit".into()),
+            End::Interrupted => Some("when it was interrupted".into()),
             End::Boundary(cut) => Some(format!("at the model's boundary, {cut} times")),
         },
         states: States {
@@ -199,6 +227,13 @@ pub fn check_report<M: Model>(
             generated: progress.generated,
             depth: progress.depth,
         },
+        collision_chance: exploration.collision_chance(),
+        fairness: (fairness.iter())
+            .map(|assumption| FairnessReport {
+                name: assumption.name,
+                strength: assumption.strength,
+            })
+            .collect(),
         seconds: progress.elapsed.as_secs_f64(),
         properties: exploration.verdicts.iter().map(property).collect(),
         unchecked: unchecked.collect(),
@@ -209,7 +244,7 @@ pub fn check_report<M: Model>(
 mod tests {
     use super::*;
 
-    fn report(exhausted: bool, expected: bool, holds: bool, definite: bool) -> CheckReport {
+    fn report(exhausted: bool, expected: bool, holds: Option<bool>) -> CheckReport {
         CheckReport {
             model: "a model",
             instance: "an instance".into(),
@@ -222,6 +257,8 @@ mod tests {
                 generated: 1,
                 depth: 1,
             },
+            collision_chance: 0.0,
+            fairness: Vec::new(),
             seconds: 0.0,
             unchecked: Vec::new(),
             properties: vec![PropertyReport {
@@ -229,24 +266,27 @@ mod tests {
                 kind: "always",
                 expected,
                 holds,
-                definite,
                 counterexample: None,
+                cycle: None,
+                address: None,
             }],
         }
     }
 
     #[test]
-    fn a_claim_that_comes_out_otherwise_is_exit_code_1_and_an_unfinished_search_3() {
+    fn a_claim_that_comes_out_otherwise_is_exit_code_1_and_an_undecided_one_3() {
         let exit_code = |report: CheckReport| report.outcome().exit_code();
-        assert_eq!(exit_code(report(true, true, true, false)), 0);
-        assert_eq!(exit_code(report(true, true, false, true)), 1);
+        assert_eq!(exit_code(report(true, true, Some(true))), 0);
+        assert_eq!(exit_code(report(true, true, Some(false))), 1);
         // A theorem of impossibility that suddenly holds.
-        assert_eq!(exit_code(report(true, false, true, false)), 1);
+        assert_eq!(exit_code(report(true, false, Some(true))), 1);
         // A counterexample counts, however far the search has come.
-        assert_eq!(exit_code(report(false, true, false, true)), 1);
-        assert_eq!(exit_code(report(false, true, true, false)), 3);
-        // An example that has not been found yet may still be.
-        assert_eq!(exit_code(report(false, true, false, false)), 3);
+        assert_eq!(exit_code(report(false, true, Some(false))), 1);
+        // A bound of the model was met, or the search was stopped.
+        assert_eq!(exit_code(report(true, true, None)), 3);
+        assert_eq!(exit_code(report(false, true, None)), 3);
+        // All that was asked for was found, but not every state was visited.
+        assert_eq!(exit_code(report(false, true, Some(true))), 3);
     }
 
     #[test]

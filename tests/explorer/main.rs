@@ -285,7 +285,7 @@ impl Page {
             stop_at: Some("the end"),
             ..Options::default()
         };
-        let exploration = explore(&self.model, &[property], &options);
+        let exploration = explore(&self.model, &[property], &[], &options);
         let verdict = exploration.verdicts.into_iter().next();
         verdict.and_then(|v| v.witness).expect("such a run exists")
     }
@@ -296,6 +296,7 @@ impl Page {
         let mut run = Run {
             initial,
             steps: Vec::new(),
+            cycle: None,
         };
         for sentence in sentences {
             let steps = self.model.next_steps(run.last());

@@ -131,7 +131,7 @@ impl Instance {
 
     /// How many states the model has.
     pub fn unique_states(&self) -> usize {
-        let exploration = explore(&self.model(), &[], &Options::default());
+        let exploration = explore(&self.model(), &[], &[], &Options::default());
         assert!(exploration.exhausted(), "{}: not exhausted", self.name);
         exploration.progress.unique
     }

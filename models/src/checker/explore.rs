@@ -1,14 +1,23 @@
 //! Breadth-first search, level by level, in parallel.
 
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use stateright::Model;
 
-use super::visited::{Fingerprint, Visited, fingerprint};
-use super::{Condition, End, Exploration, Options, Progress, Property, Run, Verdict};
+use super::graph::{Class, Classes, Expansion, Graph, OUTSIDE, STEPS_MAX, Step};
+use super::liveness::{Claim, Finding, Kind, Lasso, Space};
+use super::property::class_of;
+use super::segmented::{BitSet, Segmented};
+use super::validate::validate;
+use super::visited::{Fingerprint, Level, NUMBERS_MAX, Number, Visited};
+use super::{
+    Condition, End, Exploration, Fairness, FingerprintBits, Memory, Options, Progress, Property,
+    Run, Verdict,
+};
 
 /// How many states a worker takes from the frontier at a time.
 const CHUNK: usize = 256;
@@ -17,30 +26,57 @@ const NOT_DETERMINISTIC: &str =
 /// How often progress is reported.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
 
-/// Visits every reachable state of `model` and decides each of `properties`.
+/// Visits every reachable state of `model` and decides each of `properties`; those about fair runs under the
+/// assumptions of `fairness`.
 ///
-/// Everything returned but the time is the same for any number of threads, unless the search ran out of
-/// memory.
+/// Everything returned but the time is the same for any number of threads, unless the search was stopped
+/// by a limit.
 ///
 /// # Panics
 ///
 /// If the model panics, or if it is not deterministic: equal states must have equal actions and steps. If
 /// the search is to stop at a property that is not among `properties`.
-pub fn explore<M>(model: &M, properties: &[Property<M>], options: &Options<'_>) -> Exploration<M>
+pub fn explore<M>(
+    model: &M,
+    properties: &[Property<M>],
+    fairness: &[Fairness<M>],
+    options: &Options<'_>,
+) -> Exploration<M>
 where
     M: Model + Sync,
-    M::State: Clone + Hash + Send + Sync,
+    M::State: Clone + Hash + PartialEq + Send + Sync,
     M::Action: Clone + Send,
+{
+    match options.fingerprint_bits {
+        FingerprintBits::Bits64 => explore_by::<M, u64>(model, properties, fairness, options),
+        FingerprintBits::Bits128 => explore_by::<M, u128>(model, properties, fairness, options),
+    }
+}
+
+fn explore_by<M, F>(
+    model: &M,
+    properties: &[Property<M>],
+    fairness: &[Fairness<M>],
+    options: &Options<'_>,
+) -> Exploration<M>
+where
+    M: Model + Sync,
+    M::State: Clone + Hash + PartialEq + Send + Sync,
+    M::Action: Clone + Send,
+    F: Fingerprint,
 {
     if let Some(name) = options.stop_at {
         let known = properties.iter().any(|property| property.name == name);
         assert!(known, "there is no property {name:?} to stop at");
     }
-    let search = Search {
+    let search = Search::<M, F> {
         model,
         properties,
-        memory_max: options.memory_max,
+        fairness,
+        options,
+        planes: planes(properties, options.stop_at),
         visited: Visited::new(),
+        classes: Classes::default(),
         witnesses: properties.iter().map(|_| Mutex::default()).collect(),
         found: properties.iter().map(|_| AtomicBool::new(false)).collect(),
         unique: AtomicUsize::new(0),
@@ -48,11 +84,11 @@ where
         cut: AtomicUsize::new(0),
         depth: AtomicUsize::new(0),
         frontier: AtomicUsize::new(0),
-        out_of_memory: AtomicBool::new(false),
+        stopped: OnceLock::new(),
         start: Instant::now(),
     };
     let over = (Mutex::new(false), Condvar::new());
-    let end = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         if let Some(report) = options.progress {
             let (search, over) = (&search, &over);
             scope.spawn(move || {
@@ -70,15 +106,10 @@ where
             });
         }
         let over = Over(&over);
-        let end = search.run(options);
+        let exploration = search.run();
         drop(over);
-        end
-    });
-    Exploration {
-        progress: search.progress(),
-        end,
-        verdicts: search.verdicts(),
-    }
+        exploration
+    })
 }
 
 /// Whether this process has more memory resident than that, in bytes.
@@ -98,21 +129,50 @@ impl Drop for Over<'_> {
     }
 }
 
-/// Where a property's witness is: at the end of a shortest way to a state, or one step behind it.
-/// Ordered: shorter first, then by fingerprints, so that the choice does not depend on threads.
+/// Where a property's witness is: a state, or a step from one. Ordered: shorter first, then by numbers and
+/// fingerprints, so that the choice does not depend on threads.
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-struct Witness {
-    depth: u32,
-    state: Fingerprint,
-    step_to: Option<Fingerprint>,
+enum Witness<F> {
+    State(F),
+    Step(Number, F),
 }
 
-struct Search<'a, M: Model> {
+/// A set of states that claims about fair runs are decided by.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Plane {
+    Goal(usize, usize),
+    Trigger(usize, usize),
+    Bound(usize),
+}
+
+/// The sets of states that these properties need, each of a property, by its index, and a case. If the
+/// search is to stop at one property, no other needs any.
+fn planes<M: Model>(properties: &[Property<M>], stop_at: Option<&str>) -> Vec<Plane> {
+    let mut planes = Vec::new();
+    for (index, property) in properties.iter().enumerate() {
+        if !property.condition.is_liveness() || stop_at.is_some_and(|name| name != property.name) {
+            continue;
+        }
+        for case in 0..property.condition.cases() {
+            planes.push(Plane::Goal(index, case));
+            if matches!(property.condition, Condition::LeadsTo { .. }) {
+                planes.push(Plane::Trigger(index, case));
+            }
+        }
+        planes.extend(property.bound.map(|_| Plane::Bound(index)));
+    }
+    planes
+}
+
+struct Search<'a, M: Model, F: Fingerprint> {
     model: &'a M,
     properties: &'a [Property<M>],
-    memory_max: usize,
-    visited: Visited,
-    witnesses: Vec<Mutex<Option<Witness>>>,
+    fairness: &'a [Fairness<M>],
+    options: &'a Options<'a>,
+    planes: Vec<Plane>,
+    visited: Visited<F>,
+    classes: Classes,
+    witnesses: Vec<Mutex<Option<Witness<F>>>>,
     /// Whether a witness was found on an earlier level: later ones are longer.
     found: Vec<AtomicBool>,
     unique: AtomicUsize,
@@ -120,119 +180,242 @@ struct Search<'a, M: Model> {
     cut: AtomicUsize,
     depth: AtomicUsize,
     frontier: AtomicUsize,
-    out_of_memory: AtomicBool,
+    /// Why the search stopped before its end, if it did.
+    stopped: OnceLock<End>,
     start: Instant,
 }
 
-type Frontier<M> = Vec<(<M as Model>::State, Fingerprint)>;
+/// States that wait to be expanded, each with the number that it was given when it was generated.
+type Chunk<M> = Vec<(<M as Model>::State, Number)>;
 
-impl<M> Search<'_, M>
+/// What a worker makes of its part of a level.
+struct Part<M: Model> {
+    /// New states.
+    next: Vec<Chunk<M>>,
+    /// The steps of the states that it has expanded.
+    expansion: Expansion,
+    /// In which planes these states are.
+    marks: Vec<(usize, Number)>,
+    known_classes: HashMap<(usize, u64), Class>,
+}
+
+impl<M: Model> Part<M> {
+    fn new() -> Self {
+        Self {
+            next: Vec::new(),
+            expansion: Expansion::default(),
+            marks: Vec::new(),
+            known_classes: HashMap::new(),
+        }
+    }
+
+    fn push(&mut self, state: M::State, number: Number) {
+        match self.next.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK => chunk.push((state, number)),
+            _ => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push((state, number));
+                self.next.push(chunk);
+            }
+        }
+    }
+}
+
+/// The space as far as it has been explored.
+#[derive(Default)]
+struct Explored {
+    /// The first number of each level.
+    levels: Vec<usize>,
+    parents: Segmented<Number>,
+    graph: Graph,
+    planes: Vec<BitSet>,
+}
+
+impl<M, F> Search<'_, M, F>
 where
     M: Model + Sync,
-    M::State: Clone + Hash + Send + Sync,
+    M::State: Clone + Hash + PartialEq + Send + Sync,
     M::Action: Clone + Send,
+    F: Fingerprint,
 {
-    fn run(&self, options: &Options<'_>) -> End {
+    fn run(&self) -> Exploration<M> {
+        let mut explored = Explored::default();
+        let end = self.explore(&mut explored);
+        let table = self.visited.bytes_peak();
+        let (places, steps) = explored.graph.bytes();
+        let planes: usize = explored.planes.iter().map(BitSet::bytes).sum();
+        let kept = table + explored.parents.bytes() + places + planes;
+        let is_exhausted = end == End::Exhausted;
+        let mut analysis_peak = 0;
+        let verdicts = (0..self.properties.len())
+            .map(|index| {
+                let property = self.properties[index];
+                let (witness, is_bounded) = if property.condition.is_liveness() {
+                    let (lasso, is_bounded, bytes) = self.decide(index, &explored);
+                    analysis_peak = analysis_peak.max(bytes);
+                    (lasso.map(|lasso| self.replay_lasso(&lasso)), is_bounded)
+                } else {
+                    let witness = *self.witnesses[index]
+                        .lock()
+                        .expect("no worker panics holding it");
+                    (witness.map(|w| self.replay(&explored, &property, w)), false)
+                };
+                if let Some(run) = &witness
+                    && let Err(error) = validate(self.model, &property, self.fairness, run)
+                {
+                    panic!(
+                        "what was found on {:?} cannot be replayed: {error}. If the model is \
+                         deterministic, two states had one fingerprint: use more bits",
+                        property.name
+                    );
+                }
+                Verdict::new(property, witness, is_exhausted && !is_bounded)
+            })
+            .collect();
+        Exploration {
+            progress: self.progress(),
+            end,
+            verdicts,
+            steps: explored.graph.steps(),
+            classes: self.classes.settled(self.fairness).len(),
+            memory: Memory {
+                states: kept + analysis_peak,
+                steps,
+            },
+            fingerprint_bits: F::BITS,
+        }
+    }
+
+    fn explore(&self, explored: &mut Explored) -> End {
+        explored.planes = self.planes.iter().map(|_| BitSet::new(0)).collect();
         let mut frontier = self.begin();
-        let mut depth = 1;
+        let mut level = self.settle(explored, Vec::new());
         loop {
-            // The workers' own figures of the last level come in any order.
-            self.frontier.store(frontier.len(), Ordering::Relaxed);
-            let is_empty = frontier.is_empty();
-            if !is_empty {
-                self.depth.store(depth as usize, Ordering::Relaxed);
+            let states: usize = frontier.iter().map(Vec::len).sum();
+            self.frontier.store(states, Ordering::Relaxed);
+            if states > 0 {
+                self.depth.fetch_add(1, Ordering::Relaxed);
             }
-            if self.settle_level(options.stop_at) {
+            if self.settle_witnesses() {
                 return End::Found;
             }
-            if is_empty {
+            if let Some(&end) = self.stopped.get() {
+                return end;
+            }
+            if frontier.is_empty() {
                 return match self.cut.load(Ordering::Relaxed) {
                     0 => End::Exhausted,
                     cut => End::Boundary(cut),
                 };
             }
-            depth += 1;
-            frontier = self.expand(frontier, depth, options.threads);
-            if self.out_of_memory.load(Ordering::Relaxed) {
-                return End::Memory;
-            }
+            let mut parts = self.expand(frontier, &level);
+            frontier = parts
+                .iter_mut()
+                .flat_map(|part| part.next.drain(..))
+                .collect();
+            level = self.settle(explored, parts);
         }
     }
 
+    /// Numbers the new states of a level, and keeps the steps that lead to them.
+    fn settle(&self, explored: &mut Explored, parts: Vec<Part<M>>) -> Level {
+        let first = explored.parents.len();
+        explored.levels.push(first);
+        let level = self.visited.settle(first, self.options.threads);
+        for parents in &level.parents {
+            explored.parents.extend(parents.iter().copied());
+        }
+        if !self.planes.is_empty() {
+            let states = explored.parents.len();
+            explored.graph.resize(states);
+            explored
+                .planes
+                .iter_mut()
+                .for_each(|plane| plane.grow(states));
+            for part in parts {
+                explored.graph.extend(part.expansion, &level);
+                for (plane, state) in part.marks {
+                    explored.planes[plane].insert(state);
+                }
+            }
+            if explored.graph.steps() > STEPS_MAX / 2 {
+                self.stop(End::Memory);
+            }
+        }
+        level
+    }
+
     /// Looks no further for witnesses of properties that have one: those of later levels are longer.
-    /// Returns whether the property of this name has one.
-    fn settle_level(&self, stop_at: Option<&str>) -> bool {
+    /// Returns whether the property to stop at has one.
+    fn settle_witnesses(&self) -> bool {
         let mut is_over = false;
         for (index, property) in self.properties.iter().enumerate() {
             let witness = self.witnesses[index].lock();
             if witness.expect("no worker panics holding it").is_some() {
                 self.found[index].store(true, Ordering::Relaxed);
-                is_over |= stop_at == Some(property.name);
+                is_over |= self.options.stop_at == Some(property.name);
             }
         }
         is_over
     }
 
-    fn begin(&self) -> Frontier<M> {
-        let mut frontier = Vec::new();
+    fn begin(&self) -> Vec<Chunk<M>> {
+        let mut part = Part::<M>::new();
         for state in self.model.init_states() {
             if self.is_cut(&state) {
                 continue;
             }
             self.generated.fetch_add(1, Ordering::Relaxed);
-            let state_fingerprint = fingerprint(&state);
-            if self.visited.insert(state_fingerprint, state_fingerprint, 1) {
+            let fingerprint = F::of(&state);
+            let visit = self.visited.visit(fingerprint, 0);
+            if visit.is_new {
                 self.unique.fetch_add(1, Ordering::Relaxed);
-                self.judge_state(&state, state_fingerprint, 1);
-                frontier.push((state, state_fingerprint));
+                self.judge_state(&state, fingerprint);
+                part.push(state, visit.number);
             }
         }
-        frontier
+        part.next
     }
 
-    /// Expands one level into the next, whose states have this depth.
-    fn expand(&self, frontier: Frontier<M>, depth: u32, threads: usize) -> Frontier<M> {
-        let cursor = AtomicUsize::new(0);
-        let threads = threads.clamp(1, frontier.len().div_ceil(CHUNK));
+    /// Expands one level into the next.
+    fn expand(&self, frontier: Vec<Chunk<M>>, level: &Level) -> Vec<Part<M>> {
+        let threads = self.options.threads.clamp(1, frontier.len());
+        let chunks = Mutex::new(frontier);
         let work = || {
-            let mut next = Vec::new();
+            let mut part = Part::new();
             loop {
-                let from = cursor.fetch_add(CHUNK, Ordering::Relaxed);
-                if from >= frontier.len() || self.is_out_of_memory() {
-                    return next;
+                let chunk = chunks.lock().expect("nobody panics holding it").pop();
+                let Some(chunk) = chunk else {
+                    return part;
+                };
+                if self.is_stopped() {
+                    return part;
                 }
-                let to = frontier.len().min(from + CHUNK);
-                for (state, state_fingerprint) in &frontier[from..to] {
-                    self.expand_state(state, *state_fingerprint, depth, &mut next);
+                let expanded = chunk.len();
+                for (state, number) in chunk {
+                    self.expand_state(&state, level.number(number), &mut part);
                 }
-                self.frontier
-                    .store(frontier.len() - to + next.len(), Ordering::Relaxed);
+                self.frontier.fetch_sub(expanded, Ordering::Relaxed);
             }
         };
         if threads == 1 {
-            return work();
+            return vec![work()];
         }
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            let mut next = Vec::new();
-            for worker in workers {
-                match worker.join() {
-                    Ok(part) if next.is_empty() => next = part,
-                    Ok(part) => next.extend(part),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            next
+            let join = |worker: std::thread::ScopedJoinHandle<'_, Part<M>>| match worker.join() {
+                Ok(part) => part,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+            workers.into_iter().map(join).collect()
         })
     }
 
-    fn expand_state(
-        &self,
-        state: &M::State,
-        state_fingerprint: Fingerprint,
-        depth: u32,
-        frontier: &mut Frontier<M>,
-    ) {
+    fn expand_state(&self, state: &M::State, number: Number, part: &mut Part<M>) {
+        let keeps_steps = !self.planes.is_empty();
+        if keeps_steps {
+            self.mark(state, number, part);
+        }
         let mut actions = Vec::new();
         self.model.actions(state, &mut actions);
         let (mut generated, mut unique) = (0, 0);
@@ -240,24 +423,57 @@ where
             let Some(next) = self.model.next_state(state, action.clone()) else {
                 continue;
             };
-            if self.is_cut(&next) {
+            let is_cut = self.is_cut(&next);
+            let class = || class_of(self.fairness, self.model, &action);
+            if is_cut {
+                if keeps_steps {
+                    let class = self.classes.number(class(), &mut part.known_classes);
+                    let target = OUTSIDE;
+                    part.expansion.step(Step { target, class });
+                }
                 continue;
             }
             generated += 1;
-            let next_fingerprint = fingerprint(&next);
-            let step = (state_fingerprint, next_fingerprint);
-            self.judge_step(state, &action, &next, step, depth);
-            if self
-                .visited
-                .insert(next_fingerprint, state_fingerprint, depth)
-            {
+            let fingerprint = F::of(&next);
+            self.judge_step(state, &action, &next, (number, fingerprint));
+            let visit = self.visited.visit(fingerprint, number);
+            if keeps_steps && next != *state {
+                let class = self.classes.number(class(), &mut part.known_classes);
+                let target = visit.number;
+                part.expansion.step(Step { target, class });
+            }
+            if visit.is_new {
                 unique += 1;
-                self.judge_state(&next, next_fingerprint, depth);
-                frontier.push((next, next_fingerprint));
+                self.judge_state(&next, fingerprint);
+                part.push(next, visit.number);
             }
         }
         self.generated.fetch_add(generated, Ordering::Relaxed);
         self.unique.fetch_add(unique, Ordering::Relaxed);
+    }
+
+    /// Notes in which planes a state is.
+    fn mark(&self, state: &M::State, number: Number, part: &mut Part<M>) {
+        part.expansion.begin(number);
+        for (at, &plane) in self.planes.iter().enumerate() {
+            let is_in = match plane {
+                Plane::Goal(index, case) => {
+                    let condition = &self.properties[index].condition;
+                    condition.is_goal(self.model, state, case)
+                }
+                Plane::Trigger(index, case) => {
+                    let condition = &self.properties[index].condition;
+                    condition.is_trigger(self.model, state, case)
+                }
+                Plane::Bound(index) => {
+                    let bound = self.properties[index].bound;
+                    bound.is_some_and(|bound| bound(self.model, state))
+                }
+            };
+            if is_in {
+                part.marks.push((at, number));
+            }
+        }
     }
 
     fn is_cut(&self, state: &M::State) -> bool {
@@ -268,15 +484,30 @@ where
         cut
     }
 
-    fn is_out_of_memory(&self) -> bool {
-        let out = is_beyond(self.memory_max);
-        if out {
-            self.out_of_memory.store(true, Ordering::Relaxed);
+    /// Whether the search has been stopped, or is to be.
+    fn is_stopped(&self) -> bool {
+        let options = self.options;
+        let is_interrupted = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        if options.interrupt.is_some_and(is_interrupted) {
+            self.stop(End::Interrupted);
+        } else if options
+            .time_max
+            .is_some_and(|time| self.start.elapsed() >= time)
+        {
+            self.stop(End::Time);
+        } else if is_beyond(options.memory_max)
+            || self.unique.load(Ordering::Relaxed) > NUMBERS_MAX / 2
+        {
+            self.stop(End::Memory);
         }
-        out || self.out_of_memory.load(Ordering::Relaxed)
+        self.stopped.get().is_some()
     }
 
-    fn judge_state(&self, state: &M::State, state_fingerprint: Fingerprint, depth: u32) {
+    fn stop(&self, end: End) {
+        self.stopped.get_or_init(|| end);
+    }
+
+    fn judge_state(&self, state: &M::State, fingerprint: F) {
         for (index, property) in self.properties.iter().enumerate() {
             if self.found[index].load(Ordering::Relaxed) {
                 continue;
@@ -284,17 +515,10 @@ where
             let is_witness = match property.condition {
                 Condition::Always(condition) => !condition(self.model, state),
                 Condition::Sometimes(condition) => condition(self.model, state),
-                Condition::EveryStep(_) | Condition::SomeStep(_) => false,
+                _ => false,
             };
             if is_witness {
-                self.witness(
-                    index,
-                    Witness {
-                        depth,
-                        state: state_fingerprint,
-                        step_to: None,
-                    },
-                );
+                self.witness(index, Witness::State(fingerprint));
             }
         }
     }
@@ -304,22 +528,14 @@ where
         state: &M::State,
         action: &M::Action,
         next: &M::State,
-        (from, to): (Fingerprint, Fingerprint),
-        depth: u32,
+        (from, to): (Number, F),
     ) {
         for (index, property) in self.properties.iter().enumerate() {
             if self.found[index].load(Ordering::Relaxed) {
                 continue;
             }
             if self.is_witness_step(property, state, action, next) {
-                self.witness(
-                    index,
-                    Witness {
-                        depth,
-                        state: from,
-                        step_to: Some(to),
-                    },
-                );
+                self.witness(index, Witness::Step(from, to));
             }
         }
     }
@@ -334,11 +550,11 @@ where
         match property.condition {
             Condition::EveryStep(condition) => !condition(self.model, state, action, next),
             Condition::SomeStep(condition) => condition(self.model, state, action, next),
-            Condition::Always(_) | Condition::Sometimes(_) => false,
+            _ => false,
         }
     }
 
-    fn witness(&self, index: usize, witness: Witness) {
+    fn witness(&self, index: usize, witness: Witness<F>) {
         let mut best = self.witnesses[index]
             .lock()
             .expect("no worker panics holding it");
@@ -357,54 +573,126 @@ where
         }
     }
 
-    fn verdicts(&self) -> Vec<Verdict<M>> {
-        let witnesses = self.witnesses.iter();
-        let witnesses = witnesses.map(|w| *w.lock().expect("no worker panics holding it"));
-        let verdict = |(&property, witness): (&Property<M>, Option<Witness>)| Verdict {
-            property,
-            witness: witness.map(|witness| self.replay(&property, witness)),
+    /// Decides a claim about fair runs: what refutes it in some case, the shortest of all; whether a bound
+    /// of the model was met; and how many bytes that took at most.
+    fn decide(&self, index: usize, explored: &Explored) -> (Option<Lasso>, bool, usize) {
+        let classes = self.classes.settled(self.fairness);
+        let space = Space {
+            graph: &explored.graph,
+            levels: &explored.levels,
+            parents: &explored.parents,
+            classes: &classes,
         };
-        self.properties.iter().zip(witnesses).map(verdict).collect()
+        let plane = |wanted: Plane| {
+            let at = self.planes.iter().position(|&plane| plane == wanted);
+            at.map(|at| &explored.planes[at])
+        };
+        if plane(Plane::Goal(index, 0)).is_none() {
+            // The search was to stop at another property.
+            return (None, true, 0);
+        }
+        let condition = self.properties[index].condition;
+        let (mut shortest, mut is_bounded, mut bytes): (Option<Lasso>, _, _) = (None, false, 0);
+        for case in 0..condition.cases() {
+            let needed = "a plane for each case";
+            let claim = Claim {
+                kind: match condition {
+                    Condition::LeadsTo { .. } => {
+                        Kind::LeadsTo(plane(Plane::Trigger(index, case)).expect(needed))
+                    }
+                    Condition::InfinitelyOften(_) => Kind::InfinitelyOften,
+                    Condition::EventuallyAlways(_) => Kind::EventuallyAlways,
+                    _ => Kind::Eventually,
+                },
+                goal: plane(Plane::Goal(index, case)).expect(needed),
+                bound: plane(Plane::Bound(index)),
+            };
+            let (finding, took) = space.decide(&claim);
+            bytes = bytes.max(took);
+            match finding {
+                Finding::Holds => {}
+                Finding::Bound => is_bounded = true,
+                Finding::Fails(lasso) => {
+                    let length = |lasso: &Lasso| lasso.stem.len() + lasso.cycle.len();
+                    if shortest
+                        .as_ref()
+                        .is_none_or(|best| length(&lasso) < length(best))
+                    {
+                        shortest = Some(lasso);
+                    }
+                }
+            }
+        }
+        (shortest, is_bounded, bytes)
     }
 
-    /// Turns fingerprints back into a run by stepping the model along them. Of several actions that
-    /// take the last step of a property over steps, it is one that the property is about.
-    fn replay(&self, property: &Property<M>, witness: Witness) -> Run<M> {
-        let mut way = self.visited.way(witness.state).into_iter();
-        let first = way.next().expect("a way has a state");
-        let mut initial = self.model.init_states().into_iter();
-        let initial = initial
-            .find(|state| fingerprint(state) == first)
-            .expect(NOT_DETERMINISTIC);
-        let mut run = Run {
-            initial,
-            steps: Vec::new(),
+    /// Turns numbers back into a run by stepping the model along them.
+    fn replay(&self, explored: &Explored, property: &Property<M>, witness: Witness<F>) -> Run<M> {
+        let (state, step_to) = match witness {
+            Witness::State(fingerprint) => (
+                self.visited.number(fingerprint).expect(NOT_DETERMINISTIC),
+                None,
+            ),
+            Witness::Step(from, to) => (from, Some(to)),
         };
-        for to in way {
-            self.follow(&mut run, to, |_, _, _| true);
+        let mut way = vec![state];
+        let mut at = state;
+        let initial_states = explored.levels.get(1).copied().unwrap_or(usize::MAX);
+        while at as usize >= initial_states {
+            at = explored.parents.get(at as usize);
+            way.push(at);
         }
-        if let Some(to) = witness.step_to {
-            self.follow(&mut run, to, |state, action, next| {
-                self.is_witness_step(property, state, action, next)
-            });
+        way.reverse();
+        let mut run = self.follow_way(&way);
+        // Of several actions that take a step that a property is about, it is one that it is about.
+        if let Some(to) = step_to {
+            let at = run.last();
+            let is_wanted = |(action, next): &(M::Action, M::State)| {
+                F::of(next) == to && self.is_witness_step(property, at, action, next)
+            };
+            let step = self.model.next_steps(at).into_iter().find(is_wanted);
+            run.steps.push(step.expect(NOT_DETERMINISTIC));
         }
         run
     }
 
-    /// Extends a run by a step to the state with this fingerprint.
-    fn follow(
-        &self,
-        run: &mut Run<M>,
-        to: Fingerprint,
-        is_wanted: impl Fn(&M::State, &M::Action, &M::State) -> bool,
-    ) {
-        let at = run.last();
-        let step = self
-            .model
-            .next_steps(at)
-            .into_iter()
-            .find(|(action, next)| fingerprint(next) == to && is_wanted(at, action, next))
-            .expect(NOT_DETERMINISTIC);
-        run.steps.push(step);
+    fn replay_lasso(&self, lasso: &Lasso) -> Run<M> {
+        let mut run = self.follow_way(&lasso.stem);
+        run.cycle = Some(run.steps.len());
+        for step in &lasso.cycle {
+            // Of several actions that take the step, one of the class that the cycle is to keep.
+            let is_of_class = |action: &M::Action| {
+                let class = class_of(self.fairness, self.model, action);
+                self.classes.number(class, &mut HashMap::new()) == step.class
+            };
+            self.follow(&mut run, step.target, is_of_class);
+        }
+        run
+    }
+
+    /// The run along the states with these numbers.
+    fn follow_way(&self, way: &[Number]) -> Run<M> {
+        let (&first, rest) = way.split_first().expect("a way has a state");
+        let initial = self.model.init_states().into_iter();
+        let mut initial = initial.filter(|state| self.visited.number(F::of(state)) == Some(first));
+        let mut run = Run {
+            initial: initial.next().expect(NOT_DETERMINISTIC),
+            steps: Vec::new(),
+            cycle: None,
+        };
+        for &to in rest {
+            self.follow(&mut run, to, |_| true);
+        }
+        run
+    }
+
+    /// Extends a run by a step to the state with this number.
+    fn follow(&self, run: &mut Run<M>, to: Number, is_wanted: impl Fn(&M::Action) -> bool) {
+        let steps = self.model.next_steps(run.last());
+        let leads = |(action, next): &(M::Action, M::State)| {
+            self.visited.number(F::of(next)) == Some(to) && is_wanted(action)
+        };
+        let step = steps.into_iter().find(leads);
+        run.steps.push(step.expect(NOT_DETERMINISTIC));
     }
 }

@@ -1,114 +1,93 @@
-//! The checker: every reachable state of any `stateright::Model`, each property in one pass.
+//! The checker: every reachable state of any `stateright::Model`, every property in one pass.
 //!
-//! [`explore`] visits states breadth first, level by level, on any number of threads, and keeps for each
-//! state its fingerprint, its depth and one parent. So runs that it reports are shortest, memory does not
-//! grow with depth, and everything that it reports is the same for any number of threads: of several
-//! parents or witnesses on one level the one with the smallest fingerprint is kept.
+//! [`explore`] visits states breadth first, level by level, on any number of threads. For each state it
+//! keeps a fingerprint, a number and where it was reached from; for claims about runs also the steps, with
+//! the class of each. Everything that it reports is the same for any number of threads.
 //!
-//! A space is *exhausted* when the frontier has emptied, nothing stopped the search, and the model's
-//! boundary cut nothing off.
+//! # What a verdict means
+//!
+//! * A space is *exhausted* when the frontier has emptied, nothing stopped the search, and the model's
+//!   boundary cut nothing off. Two states with one fingerprint are taken for one: the chance that this
+//!   happened is [`Exploration::collision_chance`], and [`Options::fingerprint_bits`] makes it smaller.
+//! * **Holds**, of *always* and *every step*: no reachable state, no step breaks it. Of *sometimes* and
+//!   *some step*: here is a shortest run to an example. Of a claim about fair runs (*eventually*, *leads to*,
+//!   *infinitely often*, *eventually always*): no infinite run that keeps every [`Fairness`] assumption
+//!   refutes it; runs may stutter where fairness allows. Fairness has TLA+'s meaning: a class of actions
+//!   is enabled where one of them leads to *another* state.
+//! * **Fails**: here is a counterexample. To a claim about states or steps it is a shortest run. To one about
+//!   fair runs it is a *lasso*, a run and a cycle that can be repeated for ever, or a *dead end*, where a
+//!   run may stand still because no fair class is enabled ([`Run::cycle`]). Whatever is reported has been
+//!   replayed on the model by [`validate()`], which shares nothing with the search. It counts however far the
+//!   search has come.
+//! * **Undecided**: the search did not exhaust the space and found nothing that decides the claim, or the
+//!   claim could fail only in runs that a bound of the model cuts short ([`Property::bound`]). Never a
+//!   pass.
+//!
+//! # On a model of your own
+//!
+//! A traffic light of which somebody may press the button. It turns green again and again, if what it
+//! does is not put off for ever; without that assumption it need not:
+//!
+//! ```
+//! use quorate_models::checker::{Answer, Condition, Fairness, Options, Property, explore};
+//! use stateright::Model;
+//!
+//! #[derive(Clone, Debug, PartialEq)]
+//! enum Action {
+//!     Change,
+//!     Press,
+//! }
+//! struct Light;
+//! impl Model for Light {
+//!     type State = (bool, bool); // green, pressed
+//!     type Action = Action;
+//!     fn init_states(&self) -> Vec<Self::State> {
+//!         vec![(false, false)]
+//!     }
+//!     fn actions(&self, _: &Self::State, actions: &mut Vec<Action>) {
+//!         actions.extend([Action::Change, Action::Press]);
+//!     }
+//!     fn next_state(&self, &(green, pressed): &Self::State, action: Action) -> Option<Self::State> {
+//!         match action {
+//!             Action::Change => Some((!green, pressed && green)),
+//!             Action::Press => Some((green, true)),
+//!         }
+//!     }
+//! }
+//!
+//! let green = Property::holds("green again and again", Condition::InfinitelyOften(|_, light| light.0));
+//! let change = Fairness::weak("change", |_, action| (*action == Action::Change).then_some(0));
+//! let fair = explore(&Light, &[green], &[change], &Options::default());
+//! assert!(fair.exhausted());
+//! assert_eq!(fair.verdicts[0].answer, Answer::Holds);
+//! let unfair = explore(&Light, &[green], &[], &Options::default());
+//! let dead_end = unfair.verdicts[0].counterexample().expect("it may stay red for ever");
+//! assert_eq!((dead_end.steps.len(), dead_end.cycle), (0, Some(0)));
+//! ```
 
 use std::fmt::{self, Debug};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use serde::Serialize;
 use stateright::Model;
 
+mod components;
 mod explore;
+mod graph;
+mod liveness;
+mod property;
+mod segmented;
 mod stateright_engine;
+mod validate;
 mod visited;
 
 pub use explore::explore;
+pub use property::{Condition, Fairness, OnCase, OnState, OnStep, Property, Strength};
 pub use stateright_engine::{
     StaterightSearch, check_with_stateright, stateright_properties, to_the_end,
 };
-
-/// A predicate over states.
-pub type OnState<M> = fn(&M, &<M as Model>::State) -> bool;
-/// A predicate over steps: state, action, next state.
-pub type OnStep<M> =
-    fn(&M, &<M as Model>::State, &<M as Model>::Action, &<M as Model>::State) -> bool;
-
-/// What a property demands.
-pub enum Condition<M: Model> {
-    /// True in every reachable state.
-    Always(OnState<M>),
-    /// True in some reachable state: the model is not vacuous.
-    Sometimes(OnState<M>),
-    /// True of every step.
-    EveryStep(OnStep<M>),
-    /// True of some step.
-    SomeStep(OnStep<M>),
-}
-
-impl<M: Model> Clone for Condition<M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M: Model> Copy for Condition<M> {}
-
-impl<M: Model> Debug for Condition<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind())
-    }
-}
-
-impl<M: Model> Condition<M> {
-    /// The name of the kind, as reports have it.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Condition::Always(_) => "always",
-            Condition::Sometimes(_) => "sometimes",
-            Condition::EveryStep(_) => "every step",
-            Condition::SomeStep(_) => "some step",
-        }
-    }
-
-    /// Whether a witness of the condition shows that the property holds, and not that it does not.
-    fn witness_is_example(&self) -> bool {
-        matches!(self, Condition::Sometimes(_) | Condition::SomeStep(_))
-    }
-}
-
-/// A named claim about a model.
-pub struct Property<M: Model> {
-    /// Its name, as the literature has it.
-    pub name: &'static str,
-    /// What it demands.
-    pub condition: Condition<M>,
-    /// Whether it is expected to hold. A theorem of impossibility is one that does not.
-    pub expected: bool,
-}
-
-impl<M: Model> Clone for Property<M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M: Model> Copy for Property<M> {}
-
-impl<M: Model> Debug for Property<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Property")
-            .field("name", &self.name)
-            .field("kind", &self.condition.kind())
-            .field("expected", &self.expected)
-            .finish()
-    }
-}
-
-impl<M: Model> Property<M> {
-    /// A property that is expected to hold.
-    pub fn holds(name: &'static str, condition: Condition<M>) -> Self {
-        Self {
-            name,
-            condition,
-            expected: true,
-        }
-    }
-}
+pub use validate::validate;
 
 /// How to explore.
 #[derive(Clone)]
@@ -117,18 +96,28 @@ pub struct Options<'a> {
     pub threads: usize,
     /// Resident memory of this process at which the search stops, in bytes.
     pub memory_max: usize,
-    /// Stop at the end of the level on which the property of this name gets its witness.
+    /// How long the search may take.
+    pub time_max: Option<Duration>,
+    /// Stops the search when it becomes true.
+    pub interrupt: Option<&'a AtomicBool>,
+    /// How many bits states are known by.
+    pub fingerprint_bits: FingerprintBits,
+    /// Stop at the end of the level on which the property of this name gets its witness. One about fair
+    /// runs is decided at the end.
     pub stop_at: Option<&'a str>,
     /// Called now and then, from another thread.
     pub progress: Option<&'a (dyn Fn(&Progress) + Sync)>,
 }
 
 impl Default for Options<'_> {
-    /// As many threads as the machine has, 8 GiB, to the end, silently.
+    /// As many threads as the machine has, 8 GiB, 64-bit fingerprints, to the end, silently.
     fn default() -> Self {
         Self {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             memory_max: 8 << 30,
+            time_max: None,
+            interrupt: None,
+            fingerprint_bits: FingerprintBits::default(),
             stop_at: None,
             progress: None,
         }
@@ -140,8 +129,30 @@ impl Debug for Options<'_> {
         f.debug_struct("Options")
             .field("threads", &self.threads)
             .field("memory_max", &self.memory_max)
+            .field("time_max", &self.time_max)
+            .field("fingerprint_bits", &self.fingerprint_bits)
             .field("stop_at", &self.stop_at)
             .finish_non_exhaustive()
+    }
+}
+
+/// How many bits a state is known by. Two states with equal ones are taken for one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum FingerprintBits {
+    /// 64: right for millions of states.
+    #[default]
+    Bits64,
+    /// 128: for billions, or where a chance of one in a million is too much.
+    Bits128,
+}
+
+impl FingerprintBits {
+    /// The number.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Bits64 => 64,
+            Self::Bits128 => 128,
+        }
     }
 }
 
@@ -169,6 +180,10 @@ pub enum End {
     Found,
     /// The memory limit was reached.
     Memory,
+    /// The time limit was reached.
+    Time,
+    /// It was interrupted.
+    Interrupted,
     /// Every state within the model's boundary has been visited; so many times a state was out of it.
     Boundary(usize),
 }
@@ -179,6 +194,9 @@ pub struct Run<M: Model> {
     pub initial: M::State,
     /// The steps.
     pub steps: Vec<(M::Action, M::State)>,
+    /// Of a run that goes on for ever: how many steps come before its cycle. The steps from there on
+    /// lead back to where the cycle begins; if there are none, the run stands still.
+    pub cycle: Option<usize>,
 }
 
 impl<M: Model> Debug for Run<M>
@@ -190,40 +208,80 @@ where
         f.debug_struct("Run")
             .field("initial", &self.initial)
             .field("steps", &self.steps)
+            .field("cycle", &self.cycle)
             .finish()
     }
 }
 
 impl<M: Model> Run<M> {
+    /// Whether the run goes on for ever by standing still.
+    pub fn is_dead_end(&self) -> bool {
+        self.cycle == Some(self.steps.len())
+    }
+
     /// The state at the end.
     pub fn last(&self) -> &M::State {
         self.steps.last().map_or(&self.initial, |(_, state)| state)
     }
 }
 
+/// What a search says of a property.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It holds.
+    Holds,
+    /// It does not hold.
+    Fails,
+    /// The search was stopped, or a bound of the model met, before it could be decided.
+    Undecided,
+}
+
 /// What a search says about one property.
 pub struct Verdict<M: Model> {
     /// The property.
     pub property: Property<M>,
-    /// A shortest run to an example, of a property that asks for one, or to a counterexample, of a
-    /// property that must not have one.
+    /// Whether it holds.
+    pub answer: Answer,
+    /// A run to an example, of a property that asks for one, or to a counterexample, of a property that
+    /// must not have one.
     pub witness: Option<Run<M>>,
 }
 
 impl<M: Model> Verdict<M> {
-    /// Whether the property holds, as far as the search went.
-    pub fn holds(&self) -> bool {
-        self.witness.is_some() == self.property.condition.witness_is_example()
+    /// The verdict on a property with this witness, if any.
+    fn new(property: Property<M>, witness: Option<Run<M>>, is_decided: bool) -> Self {
+        let example = property.condition.witness_is_example();
+        let answer = match witness {
+            None if !is_decided => Answer::Undecided,
+            _ if witness.is_some() == example => Answer::Holds,
+            _ => Answer::Fails,
+        };
+        Self {
+            property,
+            answer,
+            witness,
+        }
     }
 
-    /// The shortest run that shows that the property does not hold.
+    /// Whether the property holds.
+    pub fn holds(&self) -> bool {
+        self.answer == Answer::Holds
+    }
+
+    /// The run that shows that the property does not hold.
     pub fn counterexample(&self) -> Option<&Run<M>> {
-        self.witness.as_ref().filter(|_| !self.holds())
+        let fails = self.answer == Answer::Fails;
+        self.witness.as_ref().filter(|_| fails)
     }
 
     /// Whether the property came out as expected.
     pub fn as_expected(&self) -> bool {
-        self.holds() == self.property.expected
+        let expected = match self.property.expected {
+            true => Answer::Holds,
+            false => Answer::Fails,
+        };
+        self.answer == expected
     }
 }
 
@@ -231,7 +289,7 @@ impl<M: Model> Debug for Verdict<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verdict")
             .field("property", &self.property)
-            .field("holds", &self.holds())
+            .field("answer", &self.answer)
             .field("steps", &self.witness.as_ref().map(|run| run.steps.len()))
             .finish()
     }
@@ -246,6 +304,24 @@ pub struct Exploration<M: Model> {
     pub end: End,
     /// A verdict for each property, in their order.
     pub verdicts: Vec<Verdict<M>>,
+    /// How many steps to other states it kept: none unless there are claims about fair runs.
+    pub steps: usize,
+    /// How many classes of actions it met, of all fairness assumptions.
+    pub classes: usize,
+    /// What it kept.
+    pub memory: Memory,
+    /// How many bits states were known by.
+    pub fingerprint_bits: u32,
+}
+
+/// How many bytes a search kept at most, besides the frontier: the states that wait to be expanded, or
+/// have been generated on the level that is being expanded, with their steps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory {
+    /// For the states.
+    pub states: usize,
+    /// For the steps.
+    pub steps: usize,
 }
 
 impl<M: Model> Exploration<M> {
@@ -257,5 +333,12 @@ impl<M: Model> Exploration<M> {
     /// The verdict on the property of this name.
     pub fn verdict(&self, name: &str) -> Option<&Verdict<M>> {
         self.verdicts.iter().find(|v| v.property.name == name)
+    }
+
+    /// At most how likely it is that two different states had one fingerprint, so that states were missed.
+    pub fn collision_chance(&self) -> f64 {
+        let states = self.progress.unique as f64;
+        let pairs = states * (states - 1.0) / 2.0;
+        (pairs / 2_f64.powi(self.fingerprint_bits as i32)).min(1.0)
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use stateright::{Checker, Model};
 
 use super::explore::is_beyond;
-use super::{Condition, End, Exploration, Options, Progress, Property, Run, Verdict};
+use super::{Condition, End, Exploration, Memory, Options, Progress, Property, Run, Verdict};
 
 const TO_THE_END: &str = "every state is visited";
 /// How often the memory is looked at.
@@ -24,7 +24,8 @@ pub enum StaterightSearch {
     DepthFirst,
 }
 
-/// The properties as Stateright has them: those over states. It has none over steps.
+/// The properties as Stateright has them: those over states. It has none over steps, and its *eventually*
+/// does not mean what it says: it is evaluated only where a run ends.
 pub fn stateright_properties<M: Model>(properties: &[Property<M>]) -> Vec<stateright::Property<M>> {
     let property = |property: &Property<M>| match property.condition {
         Condition::Always(condition) => {
@@ -33,7 +34,7 @@ pub fn stateright_properties<M: Model>(properties: &[Property<M>]) -> Vec<stater
         Condition::Sometimes(condition) => {
             Some(stateright::Property::sometimes(property.name, condition))
         }
-        Condition::EveryStep(_) | Condition::SomeStep(_) => None,
+        _ => None,
     };
     properties.iter().filter_map(property).collect()
 }
@@ -124,26 +125,36 @@ where
             Condition::Always(_) | Condition::Sometimes(_)
         )
     });
-    let verdicts = over_states.map(|&property| Verdict {
-        property,
-        witness: discoveries.remove(property.name).map(|path| {
-            let mut path = path.into_vec();
-            let mut actions = Vec::new();
-            let mut states = Vec::new();
-            for (state, action) in path.drain(..) {
-                states.push(state);
-                actions.extend(action);
-            }
-            let mut states = states.into_iter();
-            Run {
-                initial: states.next().expect("a path has a state"),
-                steps: actions.into_iter().zip(states).collect(),
-            }
-        }),
+    let is_exhausted = end == End::Exhausted;
+    let verdicts = over_states.map(|&property| {
+        let witness = discoveries.remove(property.name);
+        Verdict::new(property, witness.map(to_run), is_exhausted)
     });
     Exploration {
         progress,
         end,
         verdicts: verdicts.collect(),
+        steps: 0,
+        classes: 0,
+        memory: Memory::default(),
+        fingerprint_bits: 64,
+    }
+}
+
+fn to_run<M: Model>(path: stateright::Path<M::State, M::Action>) -> Run<M>
+where
+    M::State: PartialEq,
+{
+    let mut actions = Vec::new();
+    let mut states = Vec::new();
+    for (state, action) in path.into_vec() {
+        states.push(state);
+        actions.extend(action);
+    }
+    let mut states = states.into_iter();
+    Run {
+        initial: states.next().expect("a path has a state"),
+        steps: actions.into_iter().zip(states).collect(),
+        cycle: None,
     }
 }

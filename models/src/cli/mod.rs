@@ -197,8 +197,8 @@ impl Session {
         Options {
             threads: self.threads,
             memory_max: self.memory_max,
-            stop_at: None,
             progress: Some(progress),
+            ..Options::default()
         }
     }
 }

@@ -182,10 +182,9 @@ fn counterexample(report: &CheckReport, property: &PropertyReport) {
     }
     let heading = format!("{} {}: {}", report.model, report.instance, property.name);
     if missing {
-        let reason = if property.holds {
-            "holds"
-        } else {
-            "never happens"
+        let reason = match property.holds {
+            Some(true) => "holds",
+            _ => "never happens",
         };
         return print(&format!("{heading}: {reason}"));
     }

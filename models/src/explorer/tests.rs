@@ -61,7 +61,7 @@ fn the_address_of_a_run_leads_to_its_end() {
         "three",
         Condition::Sometimes(|_: &Counter, state: &u8| *state == 3),
     );
-    let exploration = explore(&Counter, &[three], &Options::default());
+    let exploration = explore(&Counter, &[three], &[], &Options::default());
     let run = exploration.verdicts[0]
         .witness
         .as_ref()
@@ -87,7 +87,11 @@ fn stateright_encodes_a_path_as_the_address_of_a_run_does() {
     let actions = [("add", 2), ("add", 1)];
     let path = Path::from_actions(&explorable, 0, &actions).expect("a path");
     let steps = vec![(actions[0], 2), (actions[1], 3)];
-    let run = Run { initial: 0, steps };
+    let run = Run {
+        initial: 0,
+        steps,
+        cycle: None,
+    };
     let address = address_of_run("localhost:3000", &Counter, &run);
     let expected = format!("http://localhost:3000/#/steps/{}", path.encode(&explorable));
     assert_eq!(address, expected);

@@ -15,8 +15,8 @@ use super::parameters::{Framework, Instance, ParameterFlags, Parameters, instanc
 use super::{model, protocol};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::{
-    End, Exploration, Options, Property, StaterightSearch, check_with_stateright, explore,
-    to_the_end,
+    End, Exploration, Fairness, Options, Property, StaterightSearch, check_with_stateright,
+    explore, to_the_end,
 };
 use crate::explorer::{self, address_of_run};
 use crate::report::{CheckReport, Engine, MutantReport, check_report};
@@ -70,6 +70,7 @@ fn json(parameters: &Parameters) -> serde_json::Value {
 fn search<M>(
     mut model: M,
     properties: &[Property<M>],
+    fairness: &[Fairness<M>],
     for_stateright: fn(&mut M) -> &mut Vec<stateright::Property<M>>,
     engine: Engine,
     options: &Options<'_>,
@@ -80,7 +81,7 @@ where
     M::Action: Clone + Debug + PartialEq + Send + Sync,
 {
     let search = match engine {
-        Engine::Quorate => return explore(&model, properties, options),
+        Engine::Quorate => return explore(&model, properties, fairness, options),
         Engine::StaterightBfs => StaterightSearch::BreadthFirst,
         Engine::StaterightDfs => StaterightSearch::DepthFirst,
     };
@@ -136,21 +137,38 @@ impl Entry for TwoPhaseCommitEntry {
         Ok(match parameters.framework {
             Framework::System => {
                 let (system, properties) = model(&parameters, protocol(&parameters, Published));
-                let exploration =
-                    search(system, &properties, |m| &mut m.properties, engine, options);
+                let exploration = search(
+                    system,
+                    &properties,
+                    &[],
+                    |m| &mut m.properties,
+                    engine,
+                    options,
+                );
                 let (system, _) = model(&parameters, protocol(&parameters, Published));
-                check_report(named, shown, engine, &properties, &exploration, |run| {
-                    system.sentences(run)
+                let claims = (&properties[..], &[][..]);
+                check_report(named, shown, engine, claims, &exploration, |run| {
+                    let address = address_of_run(explorer::DEFAULT_ADDRESS, &system, run);
+                    (system.sentences(run), address)
                 })
             }
             Framework::ActorModel => {
                 let (actors, properties) = actor_model(&parameters);
-                let exploration =
-                    search(actors, &properties, |m| &mut m.properties, engine, options);
+                let exploration = search(
+                    actors,
+                    &properties,
+                    &[],
+                    |m| &mut m.properties,
+                    engine,
+                    options,
+                );
                 let (actors, _) = actor_model(&parameters);
-                check_report(named, shown, engine, &properties, &exploration, |run| {
+                let claims = (&properties[..], &[][..]);
+                check_report(named, shown, engine, claims, &exploration, |run| {
                     let actions = run.steps.iter().map(|(action, _)| action);
-                    actions.map(|action| actors.format_action(action)).collect()
+                    let sentences = actions.map(|action| actors.format_action(action));
+                    let address = address_of_run(explorer::DEFAULT_ADDRESS, &actors, run);
+                    (sentences.collect(), address)
                 })
             }
         })
@@ -164,7 +182,7 @@ impl Entry for TwoPhaseCommitEntry {
             stop_at: Some(mutant.breaks),
             ..options.clone()
         };
-        let exploration = explore(&system, &properties, &options);
+        let exploration = explore(&system, &properties, &[], &options);
         let verdict = exploration.verdict(mutant.breaks);
         let run = verdict.and_then(|verdict| verdict.counterexample());
         Ok(MutantReport {
