@@ -37,7 +37,7 @@ fn of_system(parameters: &Parameters) -> HashSet<Common> {
     system.properties = vec![to_the_end()];
     let common = |state: &SystemState<TwoPhaseCommit, Clients>| {
         let knows = state.live().map(|(_, knows)| knows.clone()).collect();
-        let in_flight = state.network.in_flight().iter();
+        let in_flight = state.network.in_flight();
         let network = in_flight
             .map(|e| (e.from, e.to, e.message.clone()))
             .collect();

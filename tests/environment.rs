@@ -2,7 +2,7 @@
 
 use quorate::protocol::{Effects, Input, ProcessId, Protocol};
 use quorate_models::system::{
-    Action, Application, Disk, Envelope, Environment, NetworkKind, System,
+    Action, Application, Disk, Envelope, Environment, Interned, NetworkKind, System,
 };
 use serde::{Deserialize, Serialize};
 use stateright::Model;
@@ -76,18 +76,14 @@ impl Application<Script> for Ask {
 
 /// What the disk holds and what the application was told, after one request and all flushes.
 fn run(disk: Disk, script: Script) -> (Vec<u8>, Vec<u8>) {
-    let system = System {
-        protocol: script,
-        application: Ask,
-        environment: Environment {
-            disk,
-            ..Environment::default()
-        },
-        properties: Vec::new(),
+    let environment = Environment {
+        disk,
+        ..Environment::default()
     };
+    let system = System::new(script, Ask, environment);
     let initial = system.init_states().remove(0);
     let mut state = system
-        .next_state(&initial, Action::Submit(ProcessId(0), ()))
+        .next_state(&initial, Action::Submit(ProcessId(0), Interned::new(())))
         .expect("something happens");
     while let Some(next) = {
         let mut actions = Vec::new();
@@ -98,7 +94,7 @@ fn run(disk: Disk, script: Script) -> (Vec<u8>, Vec<u8>) {
         state = next;
     }
     let durable = &state.processes[0].durable;
-    (Vec::clone(durable), Vec::clone(&state.view))
+    (durable.clone(), Vec::clone(&state.view))
 }
 
 #[test]
@@ -180,29 +176,70 @@ fn a_message_that_waits_for_one_record_may_be_sent_again_behind_a_later_one() {
         },
         reported: |_, _| {},
     };
-    let system = System {
-        protocol: script,
-        application: Ask,
-        environment: Environment {
-            network: NetworkKind::Bag,
-            disk: Disk::Buffered,
-            ..Environment::default()
-        },
-        properties: Vec::new(),
+    let environment = Environment {
+        network: NetworkKind::Bag,
+        disk: Disk::Buffered,
+        ..Environment::default()
     };
-    let message = Envelope {
+    let system = System::new(script, Ask, environment);
+    let message = Interned::new(Envelope {
         from: ProcessId(0),
         to: ProcessId(1),
         message: 7,
-    };
+    });
     let mut state = system.init_states().remove(0);
     for action in [
-        Action::Submit(ProcessId(0), ()),
+        Action::Submit(ProcessId(0), Interned::new(())),
         Action::Flush(ProcessId(0)),
-        Action::Deliver(message.clone()),
+        Action::Deliver(message),
         Action::Flush(ProcessId(0)),
     ] {
         state = system.next_state(&state, action).expect("it changes");
     }
-    assert_eq!(state.network.in_flight(), [message]);
+    assert!(state.network.in_flight().eq([message]));
+}
+
+#[test]
+fn a_state_that_another_system_has_made_is_stepped_by_the_rules_of_the_system_that_is_asked() {
+    let script = |asked| Script {
+        asked,
+        reported: |_, _| {},
+    };
+    let system = |script, disk| {
+        let environment = Environment {
+            disk,
+            pending_max: 1,
+            ..Environment::default()
+        };
+        System::new(script, Ask, environment)
+    };
+    let one = system(script(|effects| effects.emit(1)), Disk::Atomic);
+    let persists: fn(&mut Effects<Script>) = |effects| {
+        effects.persist(2);
+        effects.emit(2);
+    };
+    let atomic = system(script(persists), Disk::Atomic);
+    let buffered = system(script(persists), Disk::Buffered);
+    let ask = Action::Submit(ProcessId(0), Interned::new(()));
+    let state = one.init_states().remove(0);
+    let view = |system: &System<Script, Ask>| {
+        let next = system.next_state(&state, ask).expect("something happens");
+        Vec::clone(&next.view)
+    };
+    assert_eq!(view(&one), [1]);
+    assert_eq!(view(&atomic), [2]);
+    assert_eq!(view(&buffered), [0; 0], "it waits for its record");
+    let waiting = buffered.next_state(&state, ask).expect("it writes");
+    let offered = |system: &System<Script, Ask>| {
+        let mut actions = Vec::new();
+        system.actions(&waiting, &mut actions);
+        actions
+    };
+    assert_eq!(offered(&buffered), [Action::Flush(ProcessId(0))]);
+    let patient = Environment {
+        disk: Disk::Buffered,
+        ..Environment::default()
+    };
+    let patient = System::new(script(persists), Ask, patient);
+    assert_eq!(offered(&patient), [ask, Action::Flush(ProcessId(0))]);
 }

@@ -4,6 +4,8 @@
 #[path = "harness/subsets.rs"]
 mod subsets;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
@@ -11,7 +13,7 @@ use quorate::protocol::ProcessId;
 use quorate::two_phase_commit::{
     Decision, Phase, Published, Request, Rules, Standing, TransactionId, TwoPhaseCommit, Vote,
 };
-use quorate_models::system::{Action, Disk, Environment, NetworkKind, System};
+use quorate_models::system::{Action, Disk, Environment, Interned, NetworkKind, System};
 use stateright::Model as _;
 use subsets::{AnyRules, Model, ModelState, Subsets, TheAction, calm_down, violation};
 
@@ -93,14 +95,10 @@ fn walks() -> impl Strategy<Value = Walk> {
 impl Walk {
     fn model(&self, rules: AnyRules) -> Model {
         let protocol = TwoPhaseCommit::with_rules(usize::from(self.participants), rules);
-        System {
-            protocol: protocol
-                .expect("a sensible number")
-                .cooperative(self.is_cooperative),
-            application: self.application.clone(),
-            environment: self.environment.clone(),
-            properties: Vec::new(),
-        }
+        let protocol = protocol
+            .expect("a sensible number")
+            .cooperative(self.is_cooperative);
+        System::new(protocol, self.application.clone(), self.environment.clone())
     }
 
     /// Goes the way, and then lets everything calm down. Returns the end.
@@ -109,7 +107,7 @@ impl Walk {
     ///
     /// What was violated on the way.
     fn go(&self, rules: AnyRules) -> Result<ModelState, &'static str> {
-        let mut model = self.model(rules);
+        let model = self.model(rules);
         let mut state = model.init_states().remove(0);
         for &choice in &self.choices {
             if let Some(next) = self.next(&model, &state, choice) {
@@ -117,8 +115,14 @@ impl Walk {
                 violation(&model, &state).map_or(Ok(()), Err)?;
             }
         }
-        model.environment.drops = 0;
-        calm_down(&model, state)
+        let calm = Walk {
+            environment: Environment {
+                drops: 0,
+                ..self.environment.clone()
+            },
+            ..self.clone()
+        };
+        calm_down(&calm.model(rules), state)
     }
 
     fn next(&self, model: &Model, state: &ModelState, choice: u16) -> Option<ModelState> {
@@ -138,10 +142,8 @@ impl Walk {
 }
 
 fn is_mishap(action: &TheAction) -> bool {
-    matches!(
-        action,
-        Action::Timeout(..) | Action::Drop(_) | Action::Submit(_, Request::Abort(_))
-    )
+    matches!(action, Action::Timeout(..) | Action::Drop(_))
+        || matches!(action, Action::Submit(_, request) if matches!(**request, Request::Abort(_)))
 }
 
 /// Crashes one process, and with it goes a part of what it had in flight: on a bag any part, on a FIFO
@@ -149,26 +151,22 @@ fn is_mishap(action: &TheAction) -> bool {
 fn crash(model: &Model, state: &ModelState, choice: u16) -> Option<ModelState> {
     let live: Vec<ProcessId> = state.live().map(|(id, _)| id).collect();
     let victim = *live.get(usize::from(choice) % live.len().max(1))?;
-    let sent = state
-        .network
-        .in_flight()
-        .iter()
-        .filter(|e| e.from == victim);
-    let lost: Vec<_> = match model.environment.network {
+    let sent = state.network.in_flight().filter(|e| e.from == victim);
+    let lost: Vec<_> = match model.environment().network {
         NetworkKind::Set => Vec::new(),
         NetworkKind::Bag => {
             let is_lost = |number: usize| choice.rotate_left(number as u32 % 16) & 1 == 1;
             let numbered = sent.enumerate().filter(|(number, _)| is_lost(*number));
-            numbered.map(|(_, envelope)| envelope.clone()).collect()
+            numbered.map(|(_, envelope)| envelope).collect()
         }
         NetworkKind::Fifo => {
             let to = ProcessId(choice % state.processes.len() as u16);
-            let link: Vec<_> = sent.filter(|e| e.to == to).cloned().collect();
+            let link: Vec<_> = sent.filter(|e| e.to == to).collect();
             let kept = usize::from(choice / 7) % (link.len() + 1);
             link[kept..].to_vec()
         }
     };
-    model.next_state(state, Action::Crash(victim, lost))
+    model.next_state(state, Action::Crash(victim, Interned::new(lost)))
 }
 
 /// Takes so many walks, always the same.
@@ -212,6 +210,80 @@ fn the_walks_go_somewhere() {
     assert!(aborts > 100, "{aborts}");
     assert!(crashes > 100, "{crashes}");
     assert!(retirements > 100, "{retirements}");
+}
+
+fn hash(state: &ModelState) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    state.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn actions(model: &Model, state: &ModelState) -> Vec<TheAction> {
+    let mut actions = Vec::new();
+    model.actions(state, &mut actions);
+    actions
+}
+
+/// The same walks for all tests that look at each state on the way.
+fn looking_around(look: impl Fn(&Walk, &Model, &ModelState)) {
+    let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), random);
+    for _ in 0..60 {
+        let walk = walks().new_tree(&mut runner).expect("a walk").current();
+        let model = walk.model(&Published);
+        let mut state = model.init_states().remove(0);
+        for &choice in walk.choices.iter().take(150) {
+            look(&walk, &model, &state);
+            state = walk.next(&model, &state, choice).unwrap_or(state);
+        }
+    }
+}
+
+#[test]
+fn what_is_remembered_of_a_step_is_what_happens_when_it_is_taken_for_the_first_time() {
+    looking_around(|walk, model, state| {
+        let unknowing = walk.model(&Published);
+        for action in actions(model, state) {
+            let learnt = model.next_state(state, action);
+            let recalled = model.next_state(state, action);
+            let explained = unknowing.explain(state, &action).map(|(next, _)| next);
+            assert_eq!(recalled, learnt, "{action:?} in {state:?}");
+            assert_eq!(recalled, explained, "{action:?} in {state:?}");
+            assert_eq!(recalled.as_ref().map(hash), explained.as_ref().map(hash));
+            assert_ne!(recalled.as_ref(), Some(state));
+        }
+    });
+}
+
+#[test]
+fn two_systems_of_one_model_agree_whatever_they_have_met_before() {
+    looking_around(|walk, model, state| {
+        let other = walk.model(&Published);
+        let offered = actions(model, state);
+        for action in offered.iter().rev() {
+            other.next_state(state, *action);
+        }
+        assert_eq!(actions(&other, state), offered);
+        for action in offered {
+            let (ours, theirs) = (
+                model.next_state(state, action),
+                other.next_state(state, action),
+            );
+            assert_eq!(ours, theirs, "{action:?} in {state:?}");
+            assert_eq!(ours.as_ref().map(hash), theirs.as_ref().map(hash));
+            let (Some(ours), Some(theirs)) = (ours, theirs) else {
+                continue;
+            };
+            // Each goes on from the other's state.
+            assert_eq!(actions(model, &theirs), actions(&other, &ours));
+            for action in actions(model, &theirs) {
+                assert_eq!(
+                    model.next_state(&theirs, action),
+                    other.next_state(&ours, action)
+                );
+            }
+        }
+    });
 }
 
 /// Walks by rules of which one is wrong violate this.

@@ -18,17 +18,17 @@ fn model(plans: [&[u16]; 2], is_cooperative: bool, environment: Environment) -> 
     let protocol = TwoPhaseCommit::with_rules(participants, published).expect("a sensible number");
     // The first transaction's turn is 2, its epoch and its number added up.
     let plans = plans.map(|plan| plan.iter().copied().map(ProcessId).collect::<BTreeSet<_>>());
-    System {
-        protocol: protocol.cooperative(is_cooperative),
-        application: Subsets {
-            begins: 2,
-            plans: plans.to_vec(),
-            aborts: false,
-            is_hasty: false,
-        },
+    let application = Subsets {
+        begins: 2,
+        plans: plans.to_vec(),
+        aborts: false,
+        is_hasty: false,
+    };
+    System::new(
+        protocol.cooperative(is_cooperative),
+        application,
         environment,
-        properties: Vec::new(),
-    }
+    )
 }
 
 fn assert_claims_hold(model: &Model) {

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate::protocol::{ProcessId, Protocol};
 use quorate::two_phase_commit::{
-    COORDINATOR, Decision, Durable, Output, Request, Rules, State, Status, TransactionId,
-    TwoPhaseCommit,
+    COORDINATOR, Decision, Output, Request, Rules, State, Status, TransactionId, TwoPhaseCommit,
 };
 use quorate_models::system::{Action, Application, System, SystemState};
 use stateright::Model as _;
@@ -130,7 +129,7 @@ impl View {
 pub fn violation(model: &Model, state: &ModelState) -> Option<&'static str> {
     let mut all = state.view.transactions.iter();
     let broken = all.find_map(|(&transaction, told)| {
-        let participants = model.application.participants(transaction);
+        let participants = model.application().participants(transaction);
         if !told.committed.is_disjoint(&told.aborted) {
             Some("stability")
         } else if !told.committed.is_empty() && !told.aborted.is_empty() {
@@ -163,11 +162,11 @@ fn reads_back(model: &Model, state: &ModelState) -> bool {
         let Some(knows) = &process.state else {
             return true;
         };
-        let mut durable = Durable::clone(&process.durable);
+        let mut durable = process.durable.clone();
         for pending in process.hold_back.pending() {
             durable.apply(&pending.record);
         }
-        durable == model.protocol.durable(knows)
+        durable == model.protocol().durable(knows)
     })
 }
 

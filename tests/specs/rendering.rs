@@ -50,7 +50,7 @@ pub fn render(
         let entries = entries.map(|entry| spec.pending(id, entry));
         (process_id(id), Value::sequence(entries))
     });
-    let in_flight = state.network.in_flight().iter();
+    let in_flight = state.network.in_flight();
     let variables = [
         ("up", Value::set(state.live().map(|(id, _)| process_id(id)))),
         ("epoch", coordinator.epoch.into()),
@@ -68,7 +68,7 @@ pub fn render(
         ),
         ("disk", Value::function(disks)),
         ("pending", Value::function(pending)),
-        ("messages", Value::set(in_flight.map(|e| spec.message(e)))),
+        ("messages", Value::set(in_flight.map(|e| spec.message(&e)))),
         ("begins", u64::from(state.view.begins).into()),
         (
             "told",

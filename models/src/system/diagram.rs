@@ -95,7 +95,7 @@ struct Outage {
     to: Option<usize>,
 }
 
-impl<P: Protocol, A: Application<P>> System<P, A> {
+impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     pub(super) fn sequence_diagram(&self, path: Path<SystemState<P, A>, Action<P>>) -> String {
         self.sequence(path).draw()
     }
@@ -131,7 +131,7 @@ struct Story<P: Protocol> {
     outages: Vec<Outage>,
 }
 
-impl<P: Protocol> Story<P> {
+impl<P: Protocol + 'static> Story<P> {
     fn new(network: NetworkKind) -> Self {
         Self {
             network,
@@ -169,7 +169,7 @@ impl<P: Protocol> Story<P> {
                     from: row,
                     to: None,
                 });
-                for envelope in lost {
+                for envelope in lost.iter() {
                     self.end(envelope, End::TakenAlong(row));
                     self.line(*id, LineKind::Lost, on_the_way(envelope));
                 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use derive_where::derive_where;
 use itertools::Itertools;
-use quorate::protocol::{Effect, ProcessId, Protocol, Release};
+use quorate::protocol::{ProcessId, Protocol, Release};
 
 use super::{Action, Application, Envelope, System, SystemState};
 use crate::checker::Run;
@@ -24,7 +24,8 @@ pub enum Event<P: Protocol> {
     Told(ProcessId, P::Output),
 }
 
-/// Collects [`Event`]s, or does not: then it costs nothing.
+/// Collects [`Event`]s, or does not. Only results of steps are remembered, so what is to be told is worked out
+/// afresh.
 #[derive_where(Debug)]
 pub struct Journal<P: Protocol>(Option<Vec<Event<P>>>);
 
@@ -44,20 +45,13 @@ impl<P: Protocol> Journal<P> {
         self.0.unwrap_or_default()
     }
 
-    pub(super) fn note(&mut self, event: Event<P>) {
-        if let Some(events) = &mut self.0 {
-            events.push(event);
-        }
+    pub(super) fn is_recording(&self) -> bool {
+        self.0.is_some()
     }
 
-    pub(super) fn effect(&mut self, id: ProcessId, effect: &Effect<P>) {
-        if self.0.is_none() {
-            return;
-        }
-        match effect {
-            Effect::Persist(record) => self.note(Event::Wrote(id, record.clone(), true)),
-            Effect::Append(record) => self.note(Event::Wrote(id, record.clone(), false)),
-            _ => {}
+    pub(super) fn note(&mut self, happened: Vec<Event<P>>) {
+        if let Some(events) = &mut self.0 {
+            events.extend(happened);
         }
     }
 }
@@ -74,15 +68,17 @@ pub(super) fn release<P: Protocol>(
     }
 }
 
-impl<P: Protocol, A: Application<P>> System<P, A> {
+impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     /// An action as a sentence.
     pub fn sentence(&self, action: &Action<P>) -> String {
         let name = |process: &ProcessId| self.protocol.name(*process);
         match action {
-            Action::Deliver(Envelope { from, to, message }) => {
+            Action::Deliver(envelope) => {
+                let Envelope { from, to, message } = &**envelope;
                 format!("{} receives {message:?} from {}", name(to), name(from))
             }
-            Action::Drop(Envelope { from, to, message }) => {
+            Action::Drop(envelope) => {
+                let Envelope { from, to, message } = &**envelope;
                 format!(
                     "the network loses {message:?} from {} to {}",
                     name(from),
@@ -204,11 +200,7 @@ impl<P: Protocol, A: Application<P>> System<P, A> {
                 }
             }
         }
-        let links = state
-            .network
-            .in_flight()
-            .iter()
-            .chunk_by(|e| (e.from, e.to));
+        let links = state.network.in_flight().chunk_by(|e| (e.from, e.to));
         for (number, ((from, to), envelopes)) in links.into_iter().enumerate() {
             let heading = if number == 0 { "network" } else { "" };
             let (from, to) = (&names[from.index()], &names[to.index()]);

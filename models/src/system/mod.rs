@@ -8,30 +8,42 @@
 //!
 //! *Changes nothing* is defined here and only here: an action whose next state equals the state is no
 //! step ([`Model::next_state`] returns `None`).
+//!
+//! A state is made of parts: [processes](Process), what each has in flight ([`Outbox`]), the application's
+//! view. An action changes a few of them, and what becomes of a part depends on it alone: so it is worked out
+//! once, by the protocol's own code, and then remembered.
 
-use std::collections::VecDeque;
 use std::fmt::{self, Debug};
 use std::hash::Hash;
-use std::sync::Arc;
 
 use derive_where::derive_where;
-use quorate::protocol::{Effect, Effects, HoldBack, Input, ProcessId, Protocol, Release};
+use quorate::protocol::{ProcessId, Protocol};
 use stateright::{Model, Path, Property};
 
 mod diagram;
 mod environment;
+mod interned;
 mod journal;
+mod memory;
 mod network;
+mod process;
 mod state;
 #[cfg(debug_assertions)]
 mod timers;
+mod view;
 
 pub use environment::{Disk, Environment, EnvironmentFlags, Timers};
+pub use interned::Interned;
 pub use journal::{Event, Journal};
-pub use network::{Envelope, Network, NetworkKind};
-pub use state::{Process, SystemState};
-#[cfg(debug_assertions)]
-use timers::TimersRunning;
+use memory::Memory;
+use network::Traffic;
+pub use network::{Envelope, Envelopes, Network, NetworkKind, Outbox};
+use process::Happening;
+pub use process::{InternedProcess, Process};
+use state::Change;
+pub use state::SystemState;
+pub use view::InternedView;
+use view::News;
 
 /// The application above the processes: what it may ask, and what it remembers of what it was told.
 ///
@@ -61,13 +73,11 @@ pub trait Application<P: Protocol> {
 }
 
 /// A protocol's processes in an environment, with an application above them.
-pub struct System<P: Protocol, A: Application<P>> {
-    /// The protocol.
-    pub protocol: P,
-    /// The application.
-    pub application: A,
-    /// The assumptions.
-    pub environment: Environment,
+pub struct System<P: Protocol + 'static, A: Application<P> + 'static> {
+    protocol: P,
+    application: A,
+    environment: Environment,
+    memory: Memory<P, A>,
     /// What Stateright's checkers and Explorer evaluate.
     pub properties: Vec<Property<Self>>,
 }
@@ -76,267 +86,196 @@ pub struct System<P: Protocol, A: Application<P>> {
 pub type Step<P, A> = (SystemState<P, A>, Vec<Event<P>>);
 
 /// What can happen in a [`System`].
-#[derive_where(Clone, Debug, Eq, PartialEq)]
-pub enum Action<P: Protocol> {
+#[derive_where(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Action<P: Protocol + 'static> {
     /// A process receives a message.
-    Deliver(Envelope<P::Message>),
+    Deliver(Interned<Envelope<P::Message>>),
     /// A message is lost for ever.
-    Drop(Envelope<P::Message>),
+    Drop(Interned<Envelope<P::Message>>),
     /// A timer fires.
-    Timeout(ProcessId, P::Timer),
+    Timeout(ProcessId, Interned<P::Timer>),
     /// The application asks for something.
-    Submit(ProcessId, P::Request),
+    Submit(ProcessId, Interned<P::Request>),
     /// A process's oldest pending record becomes durable.
     Flush(ProcessId),
     /// A process goes down, and takes these messages of its own along.
-    Crash(ProcessId, Vec<Envelope<P::Message>>),
+    Crash(ProcessId, Envelopes<P::Message>),
     /// A process comes up again with what its disk holds.
     Recover(ProcessId),
 }
 
-impl<P: Protocol, A: Application<P>> System<P, A> {
+impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
+    /// The processes of a protocol in an environment, with an application above them, and no properties.
+    pub fn new(protocol: P, application: A, environment: Environment) -> Self {
+        Self {
+            protocol,
+            application,
+            environment,
+            memory: Memory::default(),
+            properties: Vec::new(),
+        }
+    }
+
+    /// The protocol.
+    pub fn protocol(&self) -> &P {
+        &self.protocol
+    }
+
+    /// The application.
+    pub fn application(&self) -> &A {
+        &self.application
+    }
+
+    /// The assumptions.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     /// The processes' names, by id.
     pub fn names(&self) -> Vec<String> {
+        self.ids().map(|id| self.protocol.name(id)).collect()
+    }
+
+    fn ids(&self) -> impl Iterator<Item = ProcessId> + use<P, A> {
         let count = u16::try_from(self.protocol.processes()).expect("ids are 16 bits");
-        (0..count)
-            .map(|id| self.protocol.name(ProcessId(id)))
-            .collect()
+        (0..count).map(ProcessId)
+    }
+
+    /// Whether each process that crashed now would find, when it recovers, what it believes durable; but for
+    /// what is still being written.
+    pub fn recovery_reads_back(&self, state: &SystemState<P, A>) -> bool {
+        let mut processes = state.processes.iter();
+        processes.all(|process| self.own_process(*process).memo().reads_back)
     }
 
     fn initial(&self, journal: &mut Journal<P>) -> SystemState<P, A> {
-        let blank = Arc::new(Process {
-            state: None,
-            durable: Arc::default(),
-            hold_back: HoldBack::new(),
-        });
-        let mut state = SystemState {
-            processes: vec![blank; self.protocol.processes()],
-            network: Arc::default(),
-            view: Arc::new(self.application.initial()),
+        let blank = SystemState {
+            processes: self
+                .ids()
+                .map(|id| self.intern_process(Process::blank(id)))
+                .collect(),
+            network: Network {
+                outboxes: self
+                    .ids()
+                    .map(|_| self.intern_outbox(Outbox::default()))
+                    .collect(),
+            },
+            view: self.intern_view(self.application.initial()),
             crashes: 0,
             drops: 0,
         };
-        for id in (0..).map(ProcessId).take(self.protocol.processes()) {
-            self.start(&mut state, id, journal);
+        let mut change = Change::of(&blank);
+        for id in self.ids() {
+            self.happens(&mut change, id, Happening::Start, journal);
         }
-        state
+        change.into_next().unwrap_or(blank)
     }
 
-    /// Whether a process that is up takes inputs, or first needs a flush.
-    fn takes_input(&self, process: &Process<P>) -> bool {
-        process.state.is_some()
-            && process.hold_back.len() < usize::from(self.environment.pending_max)
-    }
-
-    /// The state after an action that is enabled, and in the journal what happened on the way.
+    /// The state after an action that is enabled, or nothing if it changes nothing; and in the journal what
+    /// happened on the way.
     fn after(
         &self,
         state: &SystemState<P, A>,
         action: &Action<P>,
         journal: &mut Journal<P>,
-    ) -> SystemState<P, A> {
-        let mut next = state.clone();
-        match action {
+    ) -> Option<SystemState<P, A>> {
+        let mut change = Change::of(state);
+        match *action {
             Action::Deliver(envelope) => {
                 if self.environment.network != NetworkKind::Set {
-                    Arc::make_mut(&mut next.network).remove(envelope);
+                    self.travels(&mut change, envelope.from, Traffic::Remove(envelope));
                 }
-                let input = Input::Receive {
-                    from: envelope.from,
-                    message: envelope.message.clone(),
-                };
-                self.input(&mut next, envelope.to, input, journal);
+                let happening = Happening::Receive(envelope);
+                self.happens(&mut change, envelope.to, happening, journal);
             }
             Action::Drop(envelope) => {
-                Arc::make_mut(&mut next.network).remove(envelope);
-                next.drops += 1;
+                self.travels(&mut change, envelope.from, Traffic::Remove(envelope));
+                change.next().drops += 1;
             }
-            Action::Timeout(process, timer) => {
-                self.input(&mut next, *process, Input::Timeout(timer.clone()), journal);
+            Action::Timeout(id, timer) => {
+                self.happens(&mut change, id, Happening::Timeout(timer), journal);
             }
-            Action::Submit(process, request) => {
-                if let Some(view) = self.application.submitted(&next.view, *process, request) {
-                    next.view = Arc::new(view);
-                }
-                self.input(&mut next, *process, Input::Submit(request.clone()), journal);
+            Action::Submit(id, request) => {
+                let view = self.view_after(change.now().view, News::Submitted(id, request));
+                change.set_view(view);
+                self.happens(&mut change, id, Happening::Submit(request), journal);
             }
-            Action::Flush(process) => {
-                for position in self.flush(&mut next, *process, 1, journal) {
-                    self.input(&mut next, *process, Input::Durable(position), journal);
-                }
+            Action::Flush(id) => self.happens(&mut change, id, Happening::Flush, journal),
+            Action::Crash(id, lost) => {
+                self.travels(&mut change, id, Traffic::TakeAlong(lost));
+                self.happens(&mut change, id, Happening::Crash, journal);
+                change.next().crashes += 1;
             }
-            Action::Crash(process, lost) => {
-                Arc::make_mut(&mut next.network).remove_last(lost);
-                let id = *process;
-                let process = Arc::make_mut(&mut next.processes[id.index()]);
-                process.state = None;
-                for pending in std::mem::take(&mut process.hold_back).pending() {
-                    journal.note(Event::Lost(id, pending.record.clone()));
-                }
-                next.crashes += 1;
-            }
-            Action::Recover(process) => self.start(&mut next, *process, journal),
+            Action::Recover(id) => self.happens(&mut change, id, Happening::Start, journal),
         }
-        next
+        change.into_next()
     }
 
-    fn start(&self, next: &mut SystemState<P, A>, id: ProcessId, journal: &mut Journal<P>) {
-        let process = Arc::make_mut(&mut next.processes[id.index()]);
-        process.state = Some(self.protocol.initial(id));
-        let durable = P::Durable::clone(&process.durable);
-        self.input(next, id, Input::Start(durable), journal);
-    }
-
-    /// Steps one process, and lets happen what its hold-back queue allows. Reports of durability are
-    /// inputs of their own: each is stepped when everything of the step before it is done.
-    fn input(
+    /// Something happens to a process; what it says in consequence reaches the network and the application.
+    fn happens(
         &self,
-        next: &mut SystemState<P, A>,
+        change: &mut Change<'_, P, A>,
         id: ProcessId,
-        input: Input<P>,
+        happening: Happening<P>,
         journal: &mut Journal<P>,
     ) {
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            let reports = self.step(next, id, input, journal);
-            inputs.extend(reports.into_iter().map(Input::Durable));
+        let process = change.now().processes[id.index()];
+        if journal.is_recording() {
+            let (process, mut events) = process.after(happening, &self.protocol, &self.environment);
+            change.set_process(self.intern_process(process));
+            self.heard(change, id, &mut events);
+            journal.note(events);
+            return;
+        }
+        let outcome = self.outcome(process, happening);
+        change.set_process(outcome.process);
+        if let Some(envelopes) = outcome.sent {
+            self.travels(change, id, Traffic::Send(envelopes));
+        }
+        if let Some(outputs) = outcome.told {
+            change.set_view(self.view_after(change.now().view, News::Told(id, outputs)));
         }
     }
 
-    /// Takes one step of one process. Returns the positions to be reported durable.
-    fn step(
+    /// Something happens to what a process has in flight.
+    fn travels(
         &self,
-        next: &mut SystemState<P, A>,
-        id: ProcessId,
-        input: Input<P>,
-        journal: &mut Journal<P>,
-    ) -> Vec<u64> {
-        let process = &next.processes[id.index()];
-        let knew = process.state.as_ref().expect("a live process");
-        let mut knows = knew.clone();
-        let mut effects = Effects::new();
-        #[cfg(debug_assertions)]
-        let running = TimersRunning::before(&self.protocol, knew, &input);
-        self.protocol.step(id, &mut knows, input, &mut effects);
-        #[cfg(debug_assertions)]
-        running.assert_after(&self.protocol, &knows, &effects);
-
-        let mut hold_back = process.hold_back.clone();
-        let mut releases = Vec::new();
-        for effect in effects.take() {
-            journal.effect(id, &effect);
-            if !self.waits_already(&hold_back, &effect) {
-                releases.extend(hold_back.push(effect));
-            }
-        }
-        let pending = hold_back.len();
-        // A process that stays as it is stays shared between the states.
-        if knows != *knew || hold_back != process.hold_back {
-            next.processes[id.index()] = Arc::new(Process {
-                state: Some(knows),
-                durable: process.durable.clone(),
-                hold_back,
-            });
-        }
-        let release = |release| self.release(next, id, release, journal);
-        let mut reports: Vec<u64> = releases.into_iter().filter_map(release).collect();
-        if self.environment.disk == Disk::Atomic {
-            reports.extend(self.flush(next, id, pending, journal));
-        }
-        reports
-    }
-
-    /// Whether an equal output waits, so that one more would change nothing; or so many equal sends that
-    /// one more would be lost when it is released: on a bag or FIFO those that are released together
-    /// with it, for a copy released earlier may be delivered before; on a set any.
-    fn waits_already(&self, hold_back: &HoldBack<P>, effect: &Effect<P>) -> bool {
-        let pending = hold_back.pending();
-        match effect {
-            Effect::Send { to, message } => {
-                let is_equal = |release: &&Release<P>| {
-                    matches!(release, Release::Send { to: other, message: waiting }
-                        if other == to && waiting == message)
-                };
-                let mut forced = pending.filter(|pending| pending.forced);
-                if self.environment.network == NetworkKind::Set {
-                    return forced.any(|pending| pending.releases.iter().any(|r| is_equal(&r)));
-                }
-                forced.last().is_some_and(|pending| {
-                    let waiting = pending.releases.iter().filter(is_equal).count();
-                    waiting >= usize::from(self.environment.copies_max)
-                })
-            }
-            Effect::Emit(output) => {
-                let mut waiting = pending.flat_map(|pending| &pending.releases);
-                waiting.any(|release| matches!(release, Release::Emit(other) if other == output))
-            }
-            _ => false,
-        }
-    }
-
-    /// Makes the oldest pending records durable. Returns the positions to be reported durable.
-    fn flush(
-        &self,
-        next: &mut SystemState<P, A>,
-        id: ProcessId,
-        count: usize,
-        journal: &mut Journal<P>,
-    ) -> Vec<u64> {
-        let mut reports = Vec::new();
-        if count == 0 {
-            return reports;
-        }
-        let process = Arc::make_mut(&mut next.processes[id.index()]);
-        let flushed: Vec<_> = process.hold_back.durable(count).collect();
-        for pending in flushed {
-            let process = Arc::make_mut(&mut next.processes[id.index()]);
-            P::apply(Arc::make_mut(&mut process.durable), &pending.record);
-            journal.note(Event::Durable(id, pending.record));
-            for release in pending.releases {
-                reports.extend(self.release(next, id, release, journal));
-            }
-        }
-        reports
-    }
-
-    /// Carries out a release; a report of durability is the caller's to make, when all else is done.
-    fn release(
-        &self,
-        next: &mut SystemState<P, A>,
+        change: &mut Change<'_, P, A>,
         from: ProcessId,
-        release: Release<P>,
-        journal: &mut Journal<P>,
-    ) -> Option<u64> {
-        match release {
-            Release::Send { to, message } => {
-                let envelope = Envelope { from, to, message };
-                let full = next.network.is_full(&envelope, self.environment.copies_max);
-                journal.note(Event::Sent(envelope.clone(), !full));
-                if !full {
-                    Arc::make_mut(&mut next.network).send(self.environment.network, envelope);
+        traffic: Traffic<P::Message>,
+    ) {
+        let outbox = change.now().network.outboxes[from.index()];
+        change.set_outbox(from, self.outbox_after(outbox, traffic));
+    }
+
+    /// What [`happens`](Self::happens) next, told in events: which messages went out is noted in them.
+    fn heard(&self, change: &mut Change<'_, P, A>, id: ProcessId, events: &mut [Event<P>]) {
+        let mut outbox = Outbox::clone(&change.now().network.outboxes[id.index()]);
+        let mut outputs = Vec::new();
+        for event in events {
+            match event {
+                Event::Sent(envelope, went_out) => {
+                    let envelope = self.intern_envelope(envelope.clone());
+                    *went_out = outbox.send(&self.environment, envelope);
                 }
-                None
+                Event::Told(_, output) => outputs.push(&*output),
+                Event::Wrote(..) | Event::Durable(..) | Event::Lost(..) => {}
             }
-            Release::Emit(output) => {
-                journal.note(Event::Told(from, output.clone()));
-                if let Some(view) = self.application.told(&next.view, from, &output) {
-                    next.view = Arc::new(view);
-                }
-                None
-            }
-            Release::Durable(position) => Some(position),
         }
+        change.set_outbox(id, self.intern_outbox(outbox));
+        let view = view::told(&self.application, &change.now().view, id, outputs);
+        change.set_view(self.intern_view(view));
     }
 
     /// The next state and what happened on the way, or nothing if the action changes nothing.
     pub fn explain(&self, state: &SystemState<P, A>, action: &Action<P>) -> Option<Step<P, A>> {
         let mut journal = Journal::recording();
-        let next = self.after(state, action, &mut journal);
-        (next != *state).then(|| (next, journal.into_events()))
+        let next = self.after(state, action, &mut journal)?;
+        Some((next, journal.into_events()))
     }
 }
 
-impl<P: Protocol, A: Application<P>> Model for System<P, A> {
+impl<P: Protocol + 'static, A: Application<P> + 'static> Model for System<P, A> {
     type State = SystemState<P, A>;
     type Action = Action<P>;
 
@@ -346,16 +285,19 @@ impl<P: Protocol, A: Application<P>> Model for System<P, A> {
 
     fn actions(&self, state: &Self::State, actions: &mut Vec<Self::Action>) {
         let environment = &self.environment;
-        let mut requests = Vec::new();
-        self.application.requests(&state.view, &mut requests);
-        for (process, request) in requests {
-            if self.takes_input(&state.processes[process.index()]) {
+        let memo = |id: ProcessId| self.own_process(state.processes[id.index()]).memo();
+        let deliverable = || {
+            let outboxes = state.network.outboxes.iter();
+            outboxes.flat_map(|outbox| &self.own_outbox(*outbox).memo().deliverable)
+        };
+        for &(process, request) in &self.own_view(state.view).memo().requests {
+            if memo(process).takes_input {
                 actions.push(Action::Submit(process, request));
             }
         }
-        for envelope in state.network.deliverable(environment.network) {
-            if self.takes_input(&state.processes[envelope.to.index()]) {
-                actions.push(Action::Deliver(envelope.clone()));
+        for &envelope in deliverable() {
+            if memo(envelope.to).takes_input {
+                actions.push(Action::Deliver(envelope));
             }
         }
         for (id, process) in state.processes() {
@@ -364,26 +306,23 @@ impl<P: Protocol, A: Application<P>> Model for System<P, A> {
             }
         }
         if environment.timers == Timers::Asynchronous {
-            for (id, process) in state.processes() {
-                if let (Some(knows), true) = (&process.state, self.takes_input(process)) {
-                    let timers = self.protocol.timers(knows);
-                    actions.extend(timers.into_iter().map(|timer| Action::Timeout(id, timer)));
+            for (id, _) in state.processes() {
+                if memo(id).takes_input {
+                    let timers = memo(id).timers.iter();
+                    actions.extend(timers.map(|&timer| Action::Timeout(id, timer)));
                 }
             }
         }
         if state.drops < environment.drops {
-            for envelope in state.network.deliverable(environment.network) {
-                actions.push(Action::Drop(envelope.clone()));
-            }
+            actions.extend(deliverable().map(|&envelope| Action::Drop(envelope)));
         }
         let may_crash =
             state.crashes < environment.crashes && state.down() < usize::from(environment.down_max);
         for (id, process) in state.processes() {
             match process.state {
                 Some(_) if may_crash => {
-                    for part in state.network.parts(environment.network, id) {
-                        actions.push(Action::Crash(id, part));
-                    }
+                    let parts = self.parts(state.network.outboxes[id.index()]).iter();
+                    actions.extend(parts.map(|&part| Action::Crash(id, part)));
                 }
                 None if environment.recovery => actions.push(Action::Recover(id)),
                 _ => {}
@@ -392,8 +331,7 @@ impl<P: Protocol, A: Application<P>> Model for System<P, A> {
     }
 
     fn next_state(&self, state: &Self::State, action: Self::Action) -> Option<Self::State> {
-        let next = self.after(state, &action, &mut Journal::off());
-        (next != *state).then_some(next)
+        self.after(state, &action, &mut Journal::off())
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -414,7 +352,7 @@ impl<P: Protocol, A: Application<P>> Model for System<P, A> {
     }
 }
 
-impl<P: Protocol, A: Application<P>> Debug for System<P, A> {
+impl<P: Protocol + 'static, A: Application<P> + 'static> Debug for System<P, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System")
             .field("processes", &self.names())

@@ -1,11 +1,20 @@
 //! What is in flight between processes.
+//!
+//! The network is kept by sender: an [`Outbox`] has what one process has in flight. What others send does
+//! not touch it, so of each process there are few.
 
 use std::fmt::{self, Debug};
+use std::sync::OnceLock;
 
 use clap::ValueEnum;
+use derive_where::derive_where;
 use itertools::Itertools;
 use quorate::protocol::{Data, ProcessId};
 use serde::Serialize;
+use smallvec::SmallVec;
+
+use super::Environment;
+use super::interned::{Interned, Memo};
 
 /// What the network may do to messages.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
@@ -44,80 +53,109 @@ impl<M> Envelope<M> {
     }
 }
 
-/// The messages in flight, in canonical order: sorted; on a FIFO network by link, and within a link by
-/// the order of sending.
+/// The messages in flight.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Network<M> {
-    in_flight: Vec<Envelope<M>>,
-}
-
-impl<M> Default for Network<M> {
-    fn default() -> Self {
-        Self {
-            in_flight: Vec::new(),
-        }
-    }
+pub struct Network<M: 'static> {
+    /// By sender.
+    pub(super) outboxes: SmallVec<[InternedOutbox<M>; 8]>,
 }
 
 impl<M: Data> Network<M> {
-    /// All copies in flight.
-    pub fn in_flight(&self) -> &[Envelope<M>] {
-        &self.in_flight
+    /// All copies in flight, in canonical order: sorted; on a FIFO network by link, and within a link by the
+    /// order of sending.
+    pub fn in_flight(&self) -> impl Iterator<Item = Interned<Envelope<M>>> {
+        let outboxes = self.outboxes.iter();
+        outboxes.flat_map(|outbox| outbox.in_flight.iter().copied())
     }
+}
 
-    /// Whether `copies_max` copies of the envelope are in flight, so that one more would be lost.
-    pub fn is_full(&self, envelope: &Envelope<M>, copies_max: u8) -> bool {
-        let copies = self.in_flight.iter().filter(|other| *other == envelope);
-        copies.count() >= usize::from(copies_max)
-    }
+/// What one process has in flight, in canonical order.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive_where(Default)]
+pub struct Outbox<M: 'static> {
+    in_flight: Vec<Interned<Envelope<M>>>,
+}
 
-    /// Puts one copy on its way. The caller has asked [`Network::is_full`].
-    pub fn send(&mut self, kind: NetworkKind, envelope: Envelope<M>) {
-        let at = match kind {
+/// An outbox as states have it.
+pub type InternedOutbox<M> = Interned<Outbox<M>, OutboxMemo<M>>;
+
+/// Messages, in order.
+pub type Envelopes<M> = Interned<Vec<Interned<Envelope<M>>>>;
+
+/// What happens to an outbox.
+#[derive(Eq, Hash, PartialEq)]
+#[derive_where(Clone, Copy)]
+pub enum Traffic<M: 'static> {
+    /// These are sent.
+    Send(Envelopes<M>),
+    /// One copy is delivered, or dropped.
+    Remove(Interned<Envelope<M>>),
+    /// These are taken along by a crash.
+    TakeAlong(Envelopes<M>),
+}
+
+/// What is known about an outbox.
+pub struct OutboxMemo<M: 'static> {
+    /// The system that knows it.
+    pub(super) system: u64,
+    /// What of it may be delivered next.
+    pub(super) deliverable: Vec<Interned<Envelope<M>>>,
+    /// What its sender's crash may take along.
+    pub(super) parts: OnceLock<Vec<Envelopes<M>>>,
+    /// What becomes of it.
+    pub(super) after: Memo<Traffic<M>, InternedOutbox<M>>,
+}
+
+impl<M: Data> Outbox<M> {
+    /// Puts one copy on its way, and returns whether it went out: it is lost at once if enough copies are in
+    /// flight.
+    pub fn send(&mut self, environment: &Environment, envelope: Interned<Envelope<M>>) -> bool {
+        let copies = self.in_flight.iter().filter(|other| **other == envelope);
+        if copies.count() >= usize::from(environment.copies_max) {
+            return false;
+        }
+        let at = match environment.network {
             NetworkKind::Set | NetworkKind::Bag => {
-                self.in_flight.partition_point(|other| *other <= envelope)
+                self.in_flight.partition_point(|other| **other <= *envelope)
             }
-            NetworkKind::Fifo => self
-                .in_flight
-                .partition_point(|other| other.link() <= envelope.link()),
+            NetworkKind::Fifo => {
+                let is_before = |other: &Interned<Envelope<M>>| other.link() <= envelope.link();
+                self.in_flight.partition_point(is_before)
+            }
         };
         self.in_flight.insert(at, envelope);
+        true
     }
 
     /// The distinct envelopes of which a copy may be delivered, or dropped, next.
-    pub fn deliverable(&self, kind: NetworkKind) -> impl Iterator<Item = &Envelope<M>> {
-        let same = move |a: &&Envelope<M>, b: &&Envelope<M>| match kind {
+    pub fn deliverable(
+        &self,
+        kind: NetworkKind,
+    ) -> impl Iterator<Item = Interned<Envelope<M>>> + use<'_, M> {
+        let same = move |a: &Interned<Envelope<M>>, b: &Interned<Envelope<M>>| match kind {
             NetworkKind::Set | NetworkKind::Bag => a == b,
             NetworkKind::Fifo => a.link() == b.link(),
         };
-        self.in_flight.iter().dedup_by(same)
-    }
-
-    /// Whether this envelope may be delivered next.
-    pub fn is_deliverable(&self, kind: NetworkKind, envelope: &Envelope<M>) -> bool {
-        match kind {
-            NetworkKind::Set | NetworkKind::Bag => self.in_flight.binary_search(envelope).is_ok(),
-            NetworkKind::Fifo => self.deliverable(kind).contains(envelope),
-        }
+        self.in_flight.iter().copied().dedup_by(same)
     }
 
     /// Takes one copy of a deliverable envelope out.
-    pub fn remove(&mut self, envelope: &Envelope<M>) {
+    pub fn remove(&mut self, envelope: Interned<Envelope<M>>) {
         // The first equal copy: on a FIFO link, the head.
-        let at = self.in_flight.iter().position(|other| other == envelope);
+        let at = self.in_flight.iter().position(|other| *other == envelope);
         self.in_flight
             .remove(at.expect("what is removed is in flight"));
     }
 
-    /// Every part of what `from` has in flight that its crash may take along: on a bag any part; on a
-    /// FIFO link what was sent last, as when a connection breaks; on a set nothing, for there a
-    /// message need never be delivered anyhow.
-    pub fn parts(&self, kind: NetworkKind, from: ProcessId) -> Vec<Vec<Envelope<M>>> {
-        let sent = self.in_flight.iter().filter(|e| e.from == from);
-        let groups: Vec<Vec<&Envelope<M>>> = match kind {
-            NetworkKind::Set => return vec![Vec::new()],
-            NetworkKind::Bag => group(sent, |e| *e),
-            NetworkKind::Fifo => group(sent, |e| e.link()),
+    /// Every part of it that its sender's crash may take along: on a bag any part; on a FIFO link what was
+    /// sent last, as when a connection breaks; on a set nothing, for there a message need never be delivered
+    /// anyhow.
+    pub fn parts(&self, kind: NetworkKind) -> Vec<Vec<Interned<Envelope<M>>>> {
+        let in_flight = &self.in_flight;
+        let groups: Vec<&[Interned<Envelope<M>>]> = match kind {
+            NetworkKind::Set => Vec::new(),
+            NetworkKind::Bag => in_flight.chunk_by(|a, b| a == b).collect(),
+            NetworkKind::Fifo => in_flight.chunk_by(|a, b| a.link() == b.link()).collect(),
         };
         if groups.is_empty() {
             return vec![Vec::new()];
@@ -127,27 +165,16 @@ impl<M: Data> Network<M> {
             .map(|group| (0..=group.len()).map(move |kept| &group[kept..]));
         tails
             .multi_cartesian_product()
-            .map(|tails| tails.concat().into_iter().cloned().collect())
+            .map(|tails| tails.concat())
             .collect()
     }
 
     /// Takes out what a crash has taken along: of each envelope the copies sent last.
-    pub fn remove_last(&mut self, envelopes: &[Envelope<M>]) {
+    pub fn remove_last(&mut self, envelopes: &[Interned<Envelope<M>>]) {
         for envelope in envelopes.iter().rev() {
             let at = self.in_flight.iter().rposition(|other| other == envelope);
             self.in_flight
                 .remove(at.expect("what is removed is in flight"));
         }
     }
-}
-
-fn group<'a, M, K: PartialEq>(
-    envelopes: impl Iterator<Item = &'a Envelope<M>>,
-    key: impl Fn(&&'a Envelope<M>) -> K,
-) -> Vec<Vec<&'a Envelope<M>>> {
-    let groups = envelopes.chunk_by(key);
-    groups
-        .into_iter()
-        .map(|(_, group)| group.collect())
-        .collect()
 }

@@ -1,40 +1,32 @@
 //! A state of a [`System`](super::System), and how it reads.
 
 use std::fmt::{self, Debug};
-use std::sync::Arc;
 
 use derive_where::derive_where;
-use quorate::protocol::{HoldBack, ProcessId, Protocol};
+use quorate::protocol::{ProcessId, Protocol};
+use smallvec::SmallVec;
 
-use super::{Application, Network, journal};
+use super::network::InternedOutbox;
+use super::process::InternedProcess;
+use super::view::InternedView;
+use super::{Application, Network, Process, journal};
 
-/// One process: up or down, with its disk.
-#[derive_where(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Process<P: Protocol> {
-    /// What it knows, or nothing if it is down.
-    pub state: Option<P::State>,
-    /// What its disk is known to hold.
-    pub durable: Arc<P::Durable>,
-    /// What it is writing, and what waits for that.
-    pub hold_back: HoldBack<P>,
-}
-
-/// A state of a [`System`](super::System).
+/// A state of a [`System`](super::System): handles to its parts, which read like the parts themselves.
 #[derive_where(Clone, Eq, Hash, PartialEq)]
-pub struct SystemState<P: Protocol, A: Application<P>> {
+pub struct SystemState<P: Protocol + 'static, A: Application<P> + 'static> {
     /// Each process, by id.
-    pub processes: Vec<Arc<Process<P>>>,
+    pub processes: SmallVec<[InternedProcess<P>; 8]>,
     /// The messages in flight.
-    pub network: Arc<Network<P::Message>>,
+    pub network: Network<P::Message>,
     /// What the application has asked and been told.
-    pub view: Arc<A::View>,
+    pub view: InternedView<P, A>,
     /// Crashes so far.
     pub crashes: u8,
     /// Drops so far.
     pub drops: u8,
 }
 
-impl<P: Protocol, A: Application<P>> SystemState<P, A> {
+impl<P: Protocol + 'static, A: Application<P> + 'static> SystemState<P, A> {
     /// The processes that are up, with what they know.
     pub fn live(&self) -> impl Iterator<Item = (ProcessId, &P::State)> {
         self.processes().filter_map(|(id, process)| {
@@ -45,9 +37,19 @@ impl<P: Protocol, A: Application<P>> SystemState<P, A> {
 
     /// All processes with their ids.
     pub fn processes(&self) -> impl Iterator<Item = (ProcessId, &Process<P>)> {
-        (0..)
-            .map(ProcessId)
-            .zip(self.processes.iter().map(|p| &**p))
+        self.processes
+            .iter()
+            .map(|process| (process.id, &**process))
+    }
+
+    /// The processes that are not the same in another state, as they are here and as they are there.
+    pub fn changed<'a>(
+        &'a self,
+        other: &'a Self,
+    ) -> impl Iterator<Item = (&'a Process<P>, &'a Process<P>)> {
+        let both = self.processes.iter().zip(&other.processes);
+        both.filter(|(here, there)| here != there)
+            .map(|(here, there)| (&**here, &**there))
     }
 
     /// How many processes are down.
@@ -56,8 +58,55 @@ impl<P: Protocol, A: Application<P>> SystemState<P, A> {
     }
 }
 
+/// A state that is being changed. It is copied when something is found to be different, and not before.
+pub(super) struct Change<'a, P: Protocol + 'static, A: Application<P> + 'static> {
+    before: &'a SystemState<P, A>,
+    next: Option<SystemState<P, A>>,
+}
+
+impl<'a, P: Protocol + 'static, A: Application<P> + 'static> Change<'a, P, A> {
+    /// No change yet.
+    pub(super) fn of(before: &'a SystemState<P, A>) -> Self {
+        Self { before, next: None }
+    }
+
+    /// The state so far.
+    pub(super) fn now(&self) -> &SystemState<P, A> {
+        self.next.as_ref().unwrap_or(self.before)
+    }
+
+    /// The state so far, to be changed.
+    pub(super) fn next(&mut self) -> &mut SystemState<P, A> {
+        self.next.get_or_insert_with(|| self.before.clone())
+    }
+
+    pub(super) fn set_process(&mut self, process: InternedProcess<P>) {
+        let index = process.id.index();
+        if self.now().processes[index] != process {
+            self.next().processes[index] = process;
+        }
+    }
+
+    pub(super) fn set_outbox(&mut self, of: ProcessId, outbox: InternedOutbox<P::Message>) {
+        if self.now().network.outboxes[of.index()] != outbox {
+            self.next().network.outboxes[of.index()] = outbox;
+        }
+    }
+
+    pub(super) fn set_view(&mut self, view: InternedView<P, A>) {
+        if self.now().view != view {
+            self.next().view = view;
+        }
+    }
+
+    /// The state in the end, if it is another than before.
+    pub(super) fn into_next(self) -> Option<SystemState<P, A>> {
+        self.next.filter(|next| next != self.before)
+    }
+}
+
 /// For people: a line per process and per message.
-impl<P: Protocol, A: Application<P>> Debug for SystemState<P, A> {
+impl<P: Protocol + 'static, A: Application<P> + 'static> Debug for SystemState<P, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (id, process) in self.processes() {
             match &process.state {
@@ -74,10 +123,10 @@ impl<P: Protocol, A: Application<P>> Debug for SystemState<P, A> {
                 }
             }
         }
-        if !self.network.in_flight().is_empty() {
-            writeln!(f, "network:")?;
-        }
-        for envelope in self.network.in_flight() {
+        for (number, envelope) in self.network.in_flight().enumerate() {
+            if number == 0 {
+                writeln!(f, "network:")?;
+            }
             writeln!(f, "   {envelope:?}")?;
         }
         writeln!(f, "application: {:?}", self.view)?;

@@ -42,11 +42,8 @@ pub fn model<P: AnyTwoPhaseCommit>(
     protocol: P,
 ) -> (Model<P>, Vec<checker::Property<Model<P>>>) {
     let properties = properties::properties(parameters);
-    let model = System {
-        protocol,
-        application: clients(parameters),
-        environment: parameters.environment.clone(),
-        properties: stateright_properties(&properties),
-    };
+    let environment = parameters.environment.clone();
+    let mut model = System::new(protocol, clients(parameters), environment);
+    model.properties = stateright_properties(&properties);
     (model, properties)
 }

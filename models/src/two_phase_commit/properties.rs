@@ -24,7 +24,7 @@ pub trait AnyTwoPhaseCommit:
         Durable = Durable,
         Request = Request,
         Output = Output,
-    >
+    > + 'static
 {
 }
 
@@ -37,7 +37,7 @@ impl<P> AnyTwoPhaseCommit for P where
             Durable = Durable,
             Request = Request,
             Output = Output,
-        >
+        > + 'static
 {
 }
 
@@ -52,7 +52,7 @@ pub const STABILITY: &str = "stability (AC2)";
 pub const VALIDITY: &str = "validity (AC3)";
 /// AC4, its safety half: without failure, time-out or abort by the application, nothing aborts.
 pub const NO_ABORT_WITHOUT_CAUSE: &str = "no abort without cause (AC4)";
-/// A recovery finds what its process believed durable.
+/// A recovery finds what its process believed durable (Bernstein, Hadzilacos, Goodman 1987, §7.6).
 pub const RECOVERY_READS_BACK: &str = "recovery reads back what was believed durable";
 /// No two transactions have one name.
 pub const NAMES_ARE_UNIQUE: &str = "a transaction's name is never reused";
@@ -81,10 +81,13 @@ pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property
         Property::holds(
             VALIDITY,
             Always(|model: &Model<P>, state: &ModelState<P>| {
-                validity(&state.view, model.application.participants)
+                validity(&state.view, model.application().participants)
             }),
         ),
-        Property::holds(RECOVERY_READS_BACK, Always(recovery_reads_back)),
+        Property::holds(
+            RECOVERY_READS_BACK,
+            Always(|model: &Model<P>, state: &ModelState<P>| model.recovery_reads_back(state)),
+        ),
         Property::holds(
             NAMES_ARE_UNIQUE,
             Always(|_, state: &ModelState<P>| !state.view.name_reused),
@@ -166,24 +169,6 @@ pub fn aborts(view: &View) -> bool {
     view.transactions.values().any(|t| !t.aborted.is_empty())
 }
 
-/// The fold of pending records onto durable ones is what the process believes: what a crash leaves behind is
-/// what a recovery would have been told (Bernstein, Hadzilacos, Goodman 1987, §7.6).
-fn recovery_reads_back<P: AnyTwoPhaseCommit>(model: &Model<P>, state: &ModelState<P>) -> bool {
-    state.processes.iter().all(|process| {
-        let Some(knows) = &process.state else {
-            return true;
-        };
-        if process.hold_back.is_empty() {
-            return *process.durable == model.protocol.durable(knows);
-        }
-        let mut durable = Durable::clone(&process.durable);
-        for pending in process.hold_back.pending() {
-            P::apply(&mut durable, &pending.record);
-        }
-        durable == model.protocol.durable(knows)
-    })
-}
-
 /// Who has told commit is not bound, and does not work, for the transaction again.
 fn committed_never_prepared<P: AnyTwoPhaseCommit>(_: &Model<P>, state: &ModelState<P>) -> bool {
     state.live().all(|(id, knows)| match knows {
@@ -205,6 +190,9 @@ fn decision_never_undone<P: AnyTwoPhaseCommit>(
     _: &Action<P>,
     next: &ModelState<P>,
 ) -> bool {
+    if state.processes[COORDINATOR.index()] == next.processes[COORDINATOR.index()] {
+        return true;
+    }
     let (Some(before), Some(after)) = (coordinator(state), coordinator(next)) else {
         return true;
     };
@@ -247,16 +235,16 @@ fn promise_needs_work<P: AnyTwoPhaseCommit>(
     _: &Action<P>,
     next: &ModelState<P>,
 ) -> bool {
-    next.live().all(|(id, knows)| {
-        let State::Participant(participant) = knows else {
+    state.changed(next).all(|(before, now)| {
+        // A recovery makes no promises, it remembers them.
+        let (Some(State::Participant(before)), Some(State::Participant(now))) =
+            (&before.state, &now.state)
+        else {
             return true;
         };
-        // A recovery makes no promises, it remembers them.
-        let recovers = state.processes[id.index()].state.is_none();
-        participant.statuses.iter().all(|(&transaction, now)| {
-            let before = status(state, id, transaction);
-            recovers
-                || before == Some(now)
+        now.statuses.iter().all(|(transaction, now)| {
+            let before = before.statuses.get(transaction);
+            before == Some(now)
                 || !matches!(now, Status::Prepared { .. })
                 || before == Some(&Status::Working)
         })
@@ -320,7 +308,7 @@ fn presumed_abort<P: AnyTwoPhaseCommit>(
             decision,
         },
     };
-    let has_answer = |state: &ModelState<P>| state.network.in_flight().contains(&answer);
+    let has_answer = |state: &ModelState<P>| state.network.in_flight().any(|e| *e == answer);
     envelope.to == COORDINATOR
         && is_in_doubt
         && coordinator(state).is_some_and(|c| !c.transactions.contains_key(&transaction))
@@ -357,12 +345,12 @@ fn learnt_from_peer<P: AnyTwoPhaseCommit>(
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::sync::Arc;
 
     use quorate::two_phase_commit::{Published, TwoPhaseCommit};
     use stateright::Model as _;
 
     use super::*;
+    use crate::system::Process;
     use crate::two_phase_commit::{model, protocol};
 
     type TheModel = Model<TwoPhaseCommit>;
@@ -372,7 +360,7 @@ mod tests {
         let parameters = Parameters::default();
         let (model, _) = model(&parameters, protocol(&parameters, Published));
         let mut state = model.init_states().remove(0);
-        let process = Arc::make_mut(&mut state.processes[COORDINATOR.index()]);
+        let mut process = Process::clone(&state.processes[COORDINATOR.index()]);
         let Some(State::Coordinator(coordinator)) = &mut process.state else {
             panic!("the coordinator is up");
         };
@@ -384,6 +372,7 @@ mod tests {
         coordinator
             .transactions
             .extend(progress.map(|progress| (first, progress)));
+        state.processes[COORDINATOR.index()] = model.intern_process(process);
         (model, state)
     }
 

@@ -7,7 +7,7 @@ use roxmltree::{Document, Node};
 use stateright::Model as _;
 
 use super::*;
-use crate::system::{Disk, Environment};
+use crate::system::{Disk, Environment, Interned};
 use crate::two_phase_commit::Model;
 use crate::two_phase_commit::parameters::{Parameters, instances};
 
@@ -180,14 +180,15 @@ fn on_a_set_network_a_message_comes_from_its_latest_sending_and_may_come_again()
         to: COORDINATOR,
         message: Message::Inquire { transaction },
     };
-    let sends = Action::Timeout(ProcessId(1), Timer::Inquire(transaction));
+    let sends = Action::Timeout(ProcessId(1), Interned::new(Timer::Inquire(transaction)));
+    let delivery = Action::Deliver(Interned::new(envelope.clone()));
     let sent = |first| vec![Event::Sent(envelope.clone(), first)];
     let mut story = Story::<Protocol>::new(NetworkKind::Set);
     story.rows.push(Row::default());
     story.step(&sends, sent(true));
     story.step(&sends, sent(false));
-    story.step(&Action::Deliver(envelope.clone()), Vec::new());
-    story.step(&Action::Deliver(envelope.clone()), Vec::new());
+    story.step(&delivery, Vec::new());
+    story.step(&delivery, Vec::new());
     let sequence = story.into_sequence(vec!["0".to_owned(), "1".to_owned()]);
     let ways = sequence
         .flights
