@@ -1,11 +1,13 @@
 //! What the command line understands.
 
 use std::num::{NonZeroU16, NonZeroU64};
+use std::time::Duration;
 
 use clap::builder::EnumValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, ValueEnum, value_parser};
 use quorate_models::catalogue::{Entry, MODELS};
+use quorate_models::checker::FingerprintBits;
 use quorate_models::explorer::DEFAULT_ADDRESS;
 use quorate_models::report::Engine;
 
@@ -54,6 +56,23 @@ pub fn command() -> Command {
                 .value_name("MIB")
                 .value_parser(value_parser!(NonZeroU64))
                 .default_value("8192"),
+        )
+        .arg(
+            Arg::new("time")
+                .long("time")
+                .help("Seconds after which a search stops [default: none]")
+                .global(true)
+                .value_name("SECONDS")
+                .value_parser(value_parser!(NonZeroU64)),
+        )
+        .arg(
+            Arg::new("fingerprint")
+                .long("fingerprint")
+                .help("Bits that a state is known by: two states with equal ones are taken for one")
+                .global(true)
+                .value_name("BITS")
+                .value_parser(["64", "128"])
+                .default_value("64"),
         )
         .subcommand(Command::new("list").about("Lists models, their instances and their mutants"))
         .subcommand(check())
@@ -142,7 +161,7 @@ fn instance_argument() -> Arg {
 fn engine_argument() -> Arg {
     Arg::new("engine")
         .long("engine")
-        .help("Which search visits the states; Stateright's cannot check properties of steps [default: quorate]")
+        .help("Which search visits the states; Stateright's cannot check properties of steps and of fair runs [default: quorate]")
         .value_parser(EnumValueParser::<Engine>::new())
 }
 
@@ -159,6 +178,20 @@ pub fn memory_max(matches: &ArgMatches) -> usize {
     let mebibytes: NonZeroU64 = *matches.get_one("memory").expect("has a default");
     usize::try_from(mebibytes.get())
         .map_or(usize::MAX, |mebibytes| mebibytes.saturating_mul(1 << 20))
+}
+
+/// The time limit.
+pub fn time_max(matches: &ArgMatches) -> Option<Duration> {
+    let seconds: Option<&NonZeroU64> = matches.get_one("time");
+    seconds.map(|seconds| Duration::from_secs(seconds.get()))
+}
+
+/// How many bits states are known by.
+pub fn fingerprint_bits(matches: &ArgMatches) -> FingerprintBits {
+    match matches.get_one::<String>("fingerprint").map(String::as_str) {
+        Some("128") => FingerprintBits::Bits128,
+        _ => FingerprintBits::Bits64,
+    }
 }
 
 /// What a model's parser makes of no flags at all.

@@ -4,10 +4,12 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::ArgMatches;
 use quorate_models::catalogue::{self, Entry, MODELS, Subject, UsageError};
-use quorate_models::checker::Options;
+use quorate_models::checker::{FingerprintBits, Options};
 use quorate_models::report::{CheckReport, Engine, MutantReport, Outcome};
 
 mod arguments;
@@ -37,7 +39,12 @@ fn dispatch(matches: &ArgMatches) -> Result<Outcome, UsageError> {
         format: *matches.get_one("format").expect("has a default"),
         threads: arguments::threads(matches),
         memory_max: arguments::memory_max(matches),
+        time_max: arguments::time_max(matches),
+        fingerprint_bits: arguments::fingerprint_bits(matches),
     };
+    if !matches!(matches.subcommand(), Some(("explore" | "list", _))) {
+        stop_when_interrupted();
+    }
     match matches.subcommand() {
         None => session.check_all(None, Engine::default()),
         Some(("list", _)) => {
@@ -87,6 +94,23 @@ struct Session {
     format: Format,
     threads: usize,
     memory_max: usize,
+    time_max: Option<Duration>,
+    fingerprint_bits: FingerprintBits,
+}
+
+/// Whether Ctrl-C was pressed.
+static INTERRUPT: AtomicBool = AtomicBool::new(false);
+
+/// Lets Ctrl-C stop a search, so that what it found is still reported; a second one ends the program.
+fn stop_when_interrupted() {
+    let stop = || {
+        if INTERRUPT.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(Outcome::NotExhausted.exit_code()));
+        }
+    };
+    if let Err(error) = ctrlc::set_handler(stop) {
+        eprintln!("warning: Ctrl-C will end the program without a report: {error}");
+    }
 }
 
 impl Session {
@@ -197,8 +221,11 @@ impl Session {
         Options {
             threads: self.threads,
             memory_max: self.memory_max,
+            time_max: self.time_max,
+            interrupt: Some(&INTERRUPT),
+            fingerprint_bits: self.fingerprint_bits,
+            stop_at: None,
             progress: Some(progress),
-            ..Options::default()
         }
     }
 }

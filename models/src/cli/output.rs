@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanCount;
 use itertools::Itertools;
 use quorate_models::catalogue::MODELS;
+use quorate_models::checker::Strength;
 use quorate_models::report::{CheckReport, MutantReport, Outcome, PropertyReport};
 use serde::Serialize;
 
@@ -83,6 +84,32 @@ pub fn check_line(report: &CheckReport) -> String {
     )
 }
 
+/// How sure the counts are, and what claims about fair runs rest on.
+fn assumptions(reports: &[CheckReport]) {
+    let chance: f64 = reports.iter().map(|report| report.collision_chance).sum();
+    print(&format!(
+        "chance that two states were taken for one, in all: at most {chance:.1e}"
+    ));
+    let is_fair = |report: &&CheckReport| !report.fairness.is_empty();
+    let fair = reports.iter().filter(is_fair);
+    let by_fairness = fair.into_group_map_by(|report| (report.model, report.fairness.clone()));
+    for (model, fairness) in (reports.iter().map(|r| (r.model, r.fairness.clone()))).unique() {
+        let Some(reports) = by_fairness.get(&(model, fairness.clone())) else {
+            continue;
+        };
+        let instances = reports.iter().map(|report| report.instance.as_str());
+        let assumed = fairness.iter().map(|assumption| match assumption.strength {
+            Strength::Weak => format!("{} (weak)", assumption.name),
+            Strength::Strong => format!("{} (strong)", assumption.name),
+        });
+        print(&format!(
+            "{model} {}: claims about fair runs assume fairness of {}",
+            instances.collect::<Vec<_>>().join(", "),
+            assumed.collect::<Vec<_>>().join(", "),
+        ));
+    }
+}
+
 /// Finished checks: a table of instances, a table of claims, and each counterexample.
 pub fn checks(reports: &[CheckReport]) {
     let header = [
@@ -118,6 +145,7 @@ pub fn checks(reports: &[CheckReport]) {
     }
     print(&instances.to_string());
     claims(reports);
+    assumptions(reports);
     for report in reports {
         if let Some(why) = &report.stopped {
             print(&format!(
@@ -132,7 +160,7 @@ pub fn checks(reports: &[CheckReport]) {
     let unchecked = reports.iter().flat_map(|report| &report.unchecked).unique();
     for name in unchecked {
         print(&format!(
-            "not checked, for Stateright has no properties of steps: {name}"
+            "not checked, for Stateright has no properties of steps and of fair runs: {name}"
         ));
     }
 }
@@ -188,9 +216,36 @@ fn counterexample(report: &CheckReport, property: &PropertyReport) {
         };
         return print(&format!("{heading}: {reason}"));
     }
-    print(&format!("{heading}: a shortest counterexample"));
-    for (number, step) in (1..).zip(property.counterexample.iter().flatten()) {
-        print(&format!("{number:>3}. {step}"));
+    let expected = match report.outcome_of(property) {
+        Outcome::AsExpected => ", as expected",
+        _ => "",
+    };
+    print(&format!("{heading}: a counterexample{expected}"));
+    let steps = property.counterexample.iter().flatten();
+    let count = steps.clone().count();
+    for (at, step) in steps.enumerate() {
+        if property.cycle == Some(at) {
+            print("     and from here on for ever, again and again:");
+        }
+        print(&format!("{:>3}. {step}", at + 1));
+    }
+    if property.cycle == Some(count) {
+        print("     and from here on for ever nothing, for nothing fair is left to happen");
+    }
+    if let Some(address) = &property.address {
+        // The name of an instance with other parameters ends with these.
+        let mut words = report.instance.split(' ');
+        let instance = words.next().unwrap_or_default();
+        let flags = words.filter_map(|word| word.split_once('='));
+        let flags = flags.map(|(name, value)| {
+            let value = value.trim_matches('"');
+            format!(" --{} {value}", name.replace('_', "-"))
+        });
+        print(&format!(
+            "  to see it: cargo models explore {} --instance {instance}{}\n  and open   {address}",
+            report.model,
+            flags.collect::<String>()
+        ));
     }
 }
 
