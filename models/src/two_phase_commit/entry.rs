@@ -12,7 +12,7 @@ use stateright::Model as _;
 use super::actor_model::actor_model;
 use super::mutants::{MUTANTS, Mutant};
 use super::parameters::{Framework, Instance, ParameterFlags, Parameters, instances};
-use super::{model, protocol};
+use super::{Model, liveness, model, protocol};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::{
     End, Exploration, Fairness, Options, Property, StaterightSearch, check_with_stateright,
@@ -137,16 +137,17 @@ impl Entry for TwoPhaseCommitEntry {
         Ok(match parameters.framework {
             Framework::System => {
                 let (system, properties) = model(&parameters, protocol(&parameters, Published));
+                let fairness = liveness::fairness(&parameters);
                 let exploration = search(
                     system,
                     &properties,
-                    &[],
+                    &fairness,
                     |m| &mut m.properties,
                     engine,
                     options,
                 );
                 let (system, _) = model(&parameters, protocol(&parameters, Published));
-                let claims = (&properties[..], &[][..]);
+                let claims = (&properties[..], &fairness[..]);
                 check_report(named, shown, engine, claims, &exploration, |run| {
                     let address = address_of_run(explorer::DEFAULT_ADDRESS, &system, run);
                     (system.sentences(run), address)
@@ -178,11 +179,12 @@ impl Entry for TwoPhaseCommitEntry {
         let mutant = mutant(name)?;
         let parameters = instance(mutant.instance)?.parameters;
         let (system, properties) = model(&parameters, mutant.protocol(&parameters));
+        let fairness = liveness::fairness(&parameters);
         let options = Options {
             stop_at: Some(mutant.breaks),
             ..options.clone()
         };
-        let exploration = explore(&system, &properties, &[], &options);
+        let exploration = explore(&system, &properties, &fairness, &options);
         let verdict = exploration.verdict(mutant.breaks);
         let run = verdict.and_then(|verdict| verdict.counterexample());
         Ok(MutantReport {

@@ -8,6 +8,7 @@ use crate::system::System;
 pub mod actor_model;
 pub mod application;
 pub mod entry;
+pub mod liveness;
 pub mod mutants;
 pub mod parameters;
 pub mod properties;
@@ -41,7 +42,8 @@ pub fn model<P: AnyTwoPhaseCommit>(
     parameters: &Parameters,
     protocol: P,
 ) -> (Model<P>, Vec<checker::Property<Model<P>>>) {
-    let properties = properties::properties(parameters);
+    let mut properties = properties::properties(parameters);
+    properties.extend(liveness::properties(parameters));
     let environment = parameters.environment.clone();
     let mut model = System::new(protocol, clients(parameters), environment);
     model.properties = stateright_properties(&properties);

@@ -128,6 +128,16 @@ pub fn instances() -> Vec<Instance> {
         down_max: 2,
         ..buffered.clone()
     };
+    let lossy = Environment {
+        drops: 1,
+        ..buffered.clone()
+    };
+    let gone = Environment {
+        recovery: false,
+        drops: 1,
+        disk: Disk::Atomic,
+        ..lossy.clone()
+    };
     let three = Parameters::default();
     let two = Parameters {
         participants: 2,
@@ -312,6 +322,87 @@ pub fn instances() -> Vec<Instance> {
                     ..Environment::default()
                 },
                 ..three.clone()
+            },
+        ),
+        instance(
+            "lossy",
+            "2 participants, a crash, a drop, buffered disk: all that can be lost once",
+            true,
+            Parameters {
+                environment: lossy.clone(),
+                ..two.clone()
+            },
+        ),
+        instance(
+            "lossy-cooperative",
+            "the same with participants that ask each other, a disk that buffers 1 record",
+            true,
+            Parameters {
+                cooperative: true,
+                environment: Environment {
+                    pending_max: 1,
+                    ..lossy.clone()
+                },
+                ..two.clone()
+            },
+        ),
+        instance(
+            "stabilising",
+            "the same as lossy, in a system that may stabilise",
+            true,
+            Parameters {
+                environment: Environment {
+                    stabilises: true,
+                    pending_max: 1,
+                    ..lossy.clone()
+                },
+                ..two.clone()
+            },
+        ),
+        instance(
+            "gone-for-good",
+            "2 participants, a drop, a process that never comes up again: two-phase commit blocks",
+            true,
+            Parameters {
+                environment: gone.clone(),
+                ..two.clone()
+            },
+        ),
+        instance(
+            "gone-for-good-cooperative",
+            "the same with participants that ask each other: it blocks less, and still does",
+            true,
+            Parameters {
+                cooperative: true,
+                environment: gone,
+                ..two.clone()
+            },
+        ),
+        instance(
+            "synchronous",
+            "nothing fails, timers are accurate, nobody aborts: what is voted on commits",
+            true,
+            Parameters {
+                aborts: false,
+                environment: Environment {
+                    timers: Timers::Accurate,
+                    disk: Disk::Buffered,
+                    ..Environment::default()
+                },
+                ..two.clone()
+            },
+        ),
+        instance(
+            "impatient",
+            "the same with timers that may fire too soon: it need not",
+            true,
+            Parameters {
+                aborts: false,
+                environment: Environment {
+                    disk: Disk::Buffered,
+                    ..Environment::default()
+                },
+                ..two.clone()
             },
         ),
         instance(

@@ -41,8 +41,8 @@ impl<P> AnyTwoPhaseCommit for P where
 {
 }
 
-type Model<P> = System<P, Clients>;
-type ModelState<P> = SystemState<P, Clients>;
+pub(super) type Model<P> = System<P, Clients>;
+pub(super) type ModelState<P> = SystemState<P, Clients>;
 
 /// AC1, agreement: no two processes decide differently, the coordinator included.
 pub const AGREEMENT: &str = "agreement (AC1)";
