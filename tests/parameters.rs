@@ -6,13 +6,19 @@ use quorate::two_phase_commit::Published;
 use quorate_models::checker::{Options, explore};
 use quorate_models::system::{Disk, Environment, NetworkKind, Timers};
 use quorate_models::two_phase_commit::application::RequestOrder;
+use quorate_models::two_phase_commit::liveness;
 use quorate_models::two_phase_commit::parameters::Parameters;
 use quorate_models::two_phase_commit::{model, protocol};
 
 fn assert_as_expected(parameters: &Parameters) {
     assert_eq!(parameters.validate(), Ok(()), "{parameters:?}");
     let (model, properties) = model(parameters, protocol(parameters, Published));
-    let exploration = explore(&model, &properties, &[], &Options::default());
+    let exploration = explore(
+        &model,
+        &properties,
+        &liveness::fairness(parameters),
+        &Options::default(),
+    );
     assert!(exploration.exhausted());
     for verdict in &exploration.verdicts {
         assert!(verdict.as_expected(), "{verdict:?} under {parameters:#?}");
@@ -24,17 +30,28 @@ const BOTH: [bool; 2] = [false, true];
 
 fn environments(disks: &[Disk], drops: &[u8]) -> Vec<Environment> {
     let faults = [(0, false), (1, false), (1, true)];
-    let timers = [Timers::Asynchronous, Timers::Never];
-    let environment =
-        |(network, drops, (crashes, recovery), disk, timers): (_, &u8, _, &Disk, _)| Environment {
-            network,
-            drops: *drops,
-            crashes,
-            recovery,
-            disk: *disk,
-            timers,
-            ..Environment::default()
-        };
+    let timers = [
+        (Timers::Asynchronous, false),
+        (Timers::Asynchronous, true),
+        (Timers::Accurate, false),
+        (Timers::Never, false),
+    ];
+    let environment = |(network, drops, (crashes, recovery), disk, (timers, stabilises)): (
+        _,
+        &u8,
+        _,
+        &Disk,
+        _,
+    )| Environment {
+        network,
+        drops: *drops,
+        crashes,
+        recovery,
+        disk: *disk,
+        timers,
+        stabilises,
+        ..Environment::default()
+    };
     iproduct!(NETWORKS, drops, faults, disks, timers)
         .map(environment)
         .collect()

@@ -82,6 +82,9 @@ pub struct PropertyReport {
     pub expected: bool,
     /// Whether it holds; nothing if it is undecided.
     pub holds: Option<bool>,
+    /// Whether it holds because it asks for nothing: then it does not count.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub vacuous: bool,
     /// A run that shows that it does not, step by step.
     pub counterexample: Option<Vec<String>>,
     /// Of a run that goes on for ever: after how many of the steps its cycle begins. The steps from there
@@ -161,7 +164,7 @@ impl CheckReport {
     pub fn outcome_of(&self, property: &PropertyReport) -> Outcome {
         match property.holds {
             None => Outcome::NotExhausted,
-            Some(holds) if holds == property.expected => Outcome::AsExpected,
+            Some(holds) if holds == property.expected && !property.vacuous => Outcome::AsExpected,
             Some(_) => Outcome::NotAsExpected,
         }
     }
@@ -200,6 +203,7 @@ pub fn check_report<M: Model>(
                 Answer::Fails => Some(false),
                 Answer::Undecided => None,
             },
+            vacuous: verdict.is_vacuous,
             counterexample: sentences,
             cycle: run.and_then(|run| run.cycle),
             address,
@@ -266,6 +270,7 @@ mod tests {
                 kind: "always",
                 expected,
                 holds,
+                vacuous: false,
                 counterexample: None,
                 cycle: None,
                 address: None,
@@ -285,6 +290,10 @@ mod tests {
         // A bound of the model was met, or the search was stopped.
         assert_eq!(exit_code(report(true, true, None)), 3);
         assert_eq!(exit_code(report(false, true, None)), 3);
+        // What asks for nothing proves nothing.
+        let mut vacuous = report(true, true, Some(true));
+        vacuous.properties[0].vacuous = true;
+        assert_eq!(exit_code(vacuous), 1);
         // All that was asked for was found, but not every state was visited.
         assert_eq!(exit_code(report(false, true, Some(true))), 3);
     }

@@ -234,6 +234,35 @@ impl<M: Model, F> Part<M, F> {
     }
 }
 
+/// What is found out about a claim, over all its cases.
+struct Decision {
+    /// What refutes it, the shortest of all.
+    lasso: Option<Lasso>,
+    /// Whether what was not explored could refute it.
+    is_open: bool,
+    /// Whether nothing could.
+    is_vacuous: bool,
+    /// How many bytes that took at most.
+    bytes: usize,
+}
+
+impl Decision {
+    fn take(&mut self, finding: Finding) {
+        self.is_vacuous &= matches!(finding, Finding::Vacuous);
+        match finding {
+            Finding::Holds | Finding::Vacuous => {}
+            Finding::Bound => self.is_open = true,
+            Finding::Fails(lasso) => {
+                let length = |lasso: &Lasso| lasso.stem.len() + lasso.cycle.len();
+                let shortest = self.lasso.as_ref().map(length);
+                if shortest.is_none_or(|shortest| length(&lasso) < shortest) {
+                    self.lasso = Some(lasso);
+                }
+            }
+        }
+    }
+}
+
 /// The space as far as it has been explored.
 #[derive(Default)]
 struct Explored {
@@ -260,31 +289,26 @@ where
         let kept = table + explored.parents.bytes() + places + planes;
         let is_exhausted = end == End::Exhausted;
         let mut analysis_peak = 0;
-        let verdicts = (0..self.properties.len())
-            .map(|index| {
-                let property = self.properties[index];
-                let (witness, is_bounded) = if property.condition.is_liveness() {
-                    let (lasso, is_bounded, bytes) = self.decide(index, &explored);
-                    analysis_peak = analysis_peak.max(bytes);
-                    (lasso.map(|lasso| self.replay_lasso(&lasso)), is_bounded)
-                } else {
-                    let witness = *self.witnesses[index]
-                        .lock()
-                        .expect("no worker panics holding it");
-                    (witness.map(|w| self.replay(&explored, &property, w)), false)
+        let verdicts = (0..self.properties.len()).map(|index| {
+            let property = self.properties[index];
+            if property.condition.is_liveness() {
+                let decision = self.decide(index, &explored);
+                analysis_peak = analysis_peak.max(decision.bytes);
+                let witness = decision.lasso.map(|lasso| self.replay_lasso(&lasso));
+                self.validate(&property, witness.as_ref());
+                return Verdict {
+                    is_vacuous: decision.is_vacuous && is_exhausted,
+                    ..Verdict::new(property, witness, is_exhausted && !decision.is_open)
                 };
-                if let Some(run) = &witness
-                    && let Err(error) = validate(self.model, &property, self.fairness, run)
-                {
-                    panic!(
-                        "what was found on {:?} cannot be replayed: {error}. If the model is \
-                         deterministic, two states had one fingerprint: use more bits",
-                        property.name
-                    );
-                }
-                Verdict::new(property, witness, is_exhausted && !is_bounded)
-            })
-            .collect();
+            }
+            let witness = *self.witnesses[index]
+                .lock()
+                .expect("no worker panics holding it");
+            let witness = witness.map(|witness| self.replay(&explored, &property, witness));
+            self.validate(&property, witness.as_ref());
+            Verdict::new(property, witness, is_exhausted)
+        });
+        let verdicts = verdicts.collect();
         Exploration {
             progress: self.progress(),
             end,
@@ -296,6 +320,19 @@ where
                 steps,
             },
             fingerprint_bits: F::BITS,
+        }
+    }
+
+    /// Nothing is reported that does not replay.
+    fn validate(&self, property: &Property<M>, witness: Option<&Run<M>>) {
+        if let Some(run) = witness
+            && let Err(error) = validate(self.model, property, self.fairness, run)
+        {
+            panic!(
+                "what was found on {:?} cannot be replayed: {error}. If the model is deterministic, \
+                 two states had one fingerprint: use more bits",
+                property.name
+            );
         }
     }
 
@@ -619,9 +656,8 @@ where
         }
     }
 
-    /// Decides a claim about fair runs: what refutes it in some case, the shortest of all; whether a bound
-    /// of the model was met; and how many bytes that took at most.
-    fn decide(&self, index: usize, explored: &Explored) -> (Option<Lasso>, bool, usize) {
+    /// Decides a claim about fair runs, in all its cases.
+    fn decide(&self, index: usize, explored: &Explored) -> Decision {
         let classes = self.classes.settled(self.fairness);
         let space = Space {
             graph: &explored.graph,
@@ -633,43 +669,31 @@ where
             let at = self.planes.iter().position(|&plane| plane == wanted);
             at.map(|at| &explored.planes[at])
         };
-        if plane(Plane::Goal(index, 0)).is_none() {
-            // The search was to stop at another property.
-            return (None, true, 0);
-        }
+        let mut decision = Decision {
+            lasso: None,
+            is_open: false,
+            is_vacuous: true,
+            bytes: 0,
+        };
         let condition = self.properties[index].condition;
-        let (mut shortest, mut is_bounded, mut bytes): (Option<Lasso>, _, _) = (None, false, 0);
         for case in 0..condition.cases() {
-            let needed = "a plane for each case";
-            let claim = Claim {
-                kind: match condition {
-                    Condition::LeadsTo { .. } => {
-                        Kind::LeadsTo(plane(Plane::Trigger(index, case)).expect(needed))
-                    }
-                    Condition::InfinitelyOften(_) => Kind::InfinitelyOften,
-                    Condition::EventuallyAlways(_) => Kind::EventuallyAlways,
-                    _ => Kind::Eventually,
-                },
-                goal: plane(Plane::Goal(index, case)).expect(needed),
-                bound: plane(Plane::Bound(index)),
+            let Some(goal) = plane(Plane::Goal(index, case)) else {
+                // The search was to stop at another property.
+                decision.is_open = true;
+                break;
             };
-            let (finding, took) = space.decide(&claim);
-            bytes = bytes.max(took);
-            match finding {
-                Finding::Holds => {}
-                Finding::Bound => is_bounded = true,
-                Finding::Fails(lasso) => {
-                    let length = |lasso: &Lasso| lasso.stem.len() + lasso.cycle.len();
-                    if shortest
-                        .as_ref()
-                        .is_none_or(|best| length(&lasso) < length(best))
-                    {
-                        shortest = Some(lasso);
-                    }
-                }
-            }
+            let kind = match (condition, plane(Plane::Trigger(index, case))) {
+                (_, Some(trigger)) => Kind::LeadsTo(trigger),
+                (Condition::InfinitelyOften(_), None) => Kind::InfinitelyOften,
+                (Condition::EventuallyAlways(_), None) => Kind::EventuallyAlways,
+                (_, None) => Kind::Eventually,
+            };
+            let bound = plane(Plane::Bound(index));
+            let (finding, bytes) = space.decide(&Claim { kind, goal, bound });
+            decision.take(finding);
+            decision.bytes = decision.bytes.max(bytes);
         }
-        (shortest, is_bounded, bytes)
+        decision
     }
 
     /// Turns numbers back into a run by stepping the model along them.

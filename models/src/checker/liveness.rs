@@ -61,6 +61,8 @@ pub struct Lasso {
 pub enum Finding {
     /// No fair run refutes it.
     Holds,
+    /// None could: nowhere does it ask for a goal that is not met already.
+    Vacuous,
     /// This one does.
     Fails(Lasso),
     /// None does, but some are cut short by a bound of the model.
@@ -72,6 +74,7 @@ impl Space<'_> {
     pub fn decide(&self, claim: &Claim<'_>) -> (Finding, usize) {
         let strengths: Vec<Strength> = self.classes.iter().map(|(strength, _)| *strength).collect();
         let mut region = self.region(claim);
+        let is_vacuous = region.iter().next().is_none();
         let mut is_bounded = false;
         if let Some(bound) = claim.bound {
             for state in bound.iter() {
@@ -90,10 +93,10 @@ impl Space<'_> {
         let fair = fair_states(self.graph, &strengths, &region, without_goal.as_ref());
         let bytes = fair.bytes_peak;
         if fair.is_empty {
-            let finding = if is_bounded {
-                Finding::Bound
-            } else {
-                Finding::Holds
+            let finding = match (is_bounded, is_vacuous) {
+                (true, _) => Finding::Bound,
+                (false, true) => Finding::Vacuous,
+                (false, false) => Finding::Holds,
             };
             return (finding, bytes);
         }

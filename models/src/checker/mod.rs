@@ -12,7 +12,8 @@
 //! * **Holds**, of *always* and *every step*: no reachable state, no step breaks it. Of *sometimes* and
 //!   *some step*: here is a shortest run to an example. Of a claim about fair runs (*eventually*, *leads to*,
 //!   *infinitely often*, *eventually always*): no infinite run that keeps every [`Fairness`] assumption
-//!   refutes it; runs may stutter where fairness allows. Fairness has TLA+'s meaning: a class of actions
+//!   refutes it; runs may stutter where fairness allows. A claim that asks for nothing, since its trigger
+//!   never occurs without its goal, holds *vacuously* and says so ([`Verdict::is_vacuous`]). Fairness has TLA+'s meaning: a class of actions
 //!   is enabled where one of them leads to *another* state.
 //! * **Fails**: here is a counterexample. To a claim about states or steps it is a shortest run. To one about
 //!   fair runs it is a *lasso*, a run and a cycle that can be repeated for ever, or a *dead end*, where a
@@ -243,6 +244,9 @@ pub struct Verdict<M: Model> {
     pub property: Property<M>,
     /// Whether it holds.
     pub answer: Answer,
+    /// Of a claim about fair runs that holds: whether it asks for nothing, because wherever it asks for
+    /// its goal, that is met already. Then it is worth nothing.
+    pub is_vacuous: bool,
     /// A run to an example, of a property that asks for one, or to a counterexample, of a property that
     /// must not have one.
     pub witness: Option<Run<M>>,
@@ -260,6 +264,7 @@ impl<M: Model> Verdict<M> {
         Self {
             property,
             answer,
+            is_vacuous: false,
             witness,
         }
     }
@@ -275,13 +280,13 @@ impl<M: Model> Verdict<M> {
         self.witness.as_ref().filter(|_| fails)
     }
 
-    /// Whether the property came out as expected.
+    /// Whether the property came out as expected, and not vacuously so.
     pub fn as_expected(&self) -> bool {
         let expected = match self.property.expected {
             true => Answer::Holds,
             false => Answer::Fails,
         };
-        self.answer == expected
+        self.answer == expected && !self.is_vacuous
     }
 }
 

@@ -211,6 +211,9 @@ fn counterexample(report: &CheckReport, property: &PropertyReport) {
     let heading = format!("{} {}: {}", report.model, report.instance, property.name);
     if missing {
         let reason = match property.holds {
+            Some(true) if property.vacuous => {
+                "holds, but asks for nothing: its trigger never occurs"
+            }
             Some(true) => "holds",
             _ => "never happens",
         };

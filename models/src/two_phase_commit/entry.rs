@@ -12,7 +12,7 @@ use stateright::Model as _;
 use super::actor_model::actor_model;
 use super::mutants::{MUTANTS, Mutant};
 use super::parameters::{Framework, Instance, ParameterFlags, Parameters, instances};
-use super::{Model, liveness, model, protocol};
+use super::{liveness, model, protocol};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::{
     End, Exploration, Fairness, Options, Property, StaterightSearch, check_with_stateright,

@@ -9,7 +9,7 @@ use quorate::two_phase_commit::{COORDINATOR, Phase, Progress, State, Status, Tra
 use super::application::RequestOrder;
 use super::parameters::Parameters;
 use super::properties::{AnyTwoPhaseCommit, Model, ModelState};
-use crate::checker::{Condition, Fairness, Property};
+use crate::checker::{Condition, Fairness, Property, Strength};
 use crate::system::{Disk, NetworkKind, System, Timers};
 
 /// AC5: if failures are repaired, whoever has promised decides: it tells an outcome, and has it on disk.
@@ -20,7 +20,7 @@ pub const COMMIT_FORGOTTEN: &str = "a commit is forgotten when all have acknowle
 pub const NON_BLOCKING: &str = "nobody in doubt waits for a process that is down for good";
 /// What cooperative termination adds: if one participant knows, whoever stays up and is in doubt learns.
 pub const ONE_KNOWS_ALL_LEARN: &str = "if one participant knows, whoever is in doubt learns";
-/// What presumed abort gives up: everybody who took part tells an outcome.
+/// What presumed abort gives up: where somebody has promised, the coordinator tells an outcome too.
 pub const EVERYBODY_DECIDES: &str = "everybody who took part decides";
 /// AC4: if nothing fails and all vote Yes, all commit.
 pub const ALL_COMMIT: &str = "without failure all commit (AC4)";
@@ -91,7 +91,8 @@ pub fn claims<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property<Mod
                     let (t, p) = process(model, case);
                     let told = state.view.transactions.get(&t);
                     told.is_some_and(|told| {
-                        told.working.contains(p) || (told.begun && p == COORDINATOR)
+                        let prepared = told.prepared;
+                        prepared.contains(p) || (p == COORDINATOR && !prepared.is_empty())
                     })
                 },
                 goal: |model, state, case| {
@@ -113,7 +114,7 @@ pub fn claims<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property<Mod
                 },
                 goal: |model, state, case| {
                     let told = state.view.transactions.get(&transaction(model, case));
-                    let everybody = u32::from(model.application.participants) + 1;
+                    let everybody = u32::from(model.application().participants) + 1;
                     told.is_some_and(|told| told.committed.len() == everybody)
                 },
             },
@@ -131,8 +132,10 @@ pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property
         IN_DOUBT_DECIDES | COMMIT_FORGOTTEN => (times_out && !for_good).then_some(true),
         // Blocking: the coordinator may be what is gone.
         NON_BLOCKING => (times_out && for_good).then_some(false),
-        ONE_KNOWS_ALL_LEARN => (times_out && for_good && parameters.participants > 1)
-            .then_some(parameters.cooperative),
+        ONE_KNOWS_ALL_LEARN => {
+            (times_out && for_good && parameters.participants > 1 && environment.drops > 0)
+                .then_some(parameters.cooperative)
+        }
         // A coordinator that crashed before it logged has nothing left to decide.
         EVERYBODY_DECIDES => (times_out && crashes && environment.recovery).then_some(false),
         // A timer that fires too soon is a failure.
@@ -153,13 +156,20 @@ pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property
 }
 
 /// What the claims rely on: only what may be needed under these parameters.
-pub fn fairness<P: AnyTwoPhaseCommit + 'static>(
-    parameters: &Parameters,
-) -> Vec<Fairness<Model<P>>> {
+pub fn fairness<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Fairness<Model<P>>> {
     let environment = &parameters.environment;
     let mut fairness = vec![System::deliveries()];
     if environment.timers != Timers::Never && is_lossy(parameters) {
-        fairness.push(System::timers());
+        // Accurate timers fire only at rest, so that one which fires again and again disables the others
+        // again and again: a bag has a run in which inquiries keep the coordinator from its deadline.
+        let only_at_rest = environment.timers == Timers::Accurate || environment.stabilises;
+        fairness.push(Fairness {
+            strength: match only_at_rest {
+                true => Strength::Strong,
+                false => Strength::Weak,
+            },
+            ..System::timers()
+        });
     }
     if environment.disk == Disk::Buffered {
         fairness.push(System::flushes());
@@ -185,24 +195,21 @@ fn epochs(parameters: &Parameters) -> usize {
 }
 
 fn transaction<P: AnyTwoPhaseCommit>(model: &Model<P>, case: usize) -> TransactionId {
-    let transactions = usize::from(model.application.transactions);
+    let transactions = usize::from(model.application().transactions);
     TransactionId {
         epoch: (case / transactions + 1) as u64,
         number: (case % transactions + 1) as u64,
     }
 }
 
-fn participant<P: AnyTwoPhaseCommit>(
-    model: &Model<P>,
-    case: usize,
-) -> (TransactionId, ProcessId) {
-    let participants = usize::from(model.application.participants);
+fn participant<P: AnyTwoPhaseCommit>(model: &Model<P>, case: usize) -> (TransactionId, ProcessId) {
+    let participants = usize::from(model.application().participants);
     let participant = ProcessId((case % participants + 1) as u16);
     (transaction(model, case / participants), participant)
 }
 
 fn process<P: AnyTwoPhaseCommit>(model: &Model<P>, case: usize) -> (TransactionId, ProcessId) {
-    let processes = usize::from(model.application.participants) + 1;
+    let processes = usize::from(model.application().participants) + 1;
     let process = ProcessId((case % processes) as u16);
     (transaction(model, case / processes), process)
 }
@@ -212,7 +219,7 @@ fn pair<P: AnyTwoPhaseCommit>(
     model: &Model<P>,
     case: usize,
 ) -> (TransactionId, ProcessId, ProcessId) {
-    let participants = usize::from(model.application.participants);
+    let participants = usize::from(model.application().participants);
     let (transaction, first) = participant(model, case / participants);
     let second = ProcessId((case % participants + 1) as u16);
     (transaction, first, second)

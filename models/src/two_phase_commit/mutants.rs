@@ -2,13 +2,13 @@
 
 use quorate::protocol::{Effect, ProcessId};
 use quorate::two_phase_commit::{
-    COORDINATOR, Decision, Durable, Phase, Published, Record, Rules, Standing, TransactionId,
-    TwoPhaseCommit, Vote,
+    COORDINATOR, Decision, Durable, Phase, Published, Record, Rules, Standing, Timer,
+    TransactionId, TwoPhaseCommit, Vote,
 };
 
 use super::parameters::Parameters;
-use super::{properties, protocol};
-use crate::mutant::{Mutated, RewriteEffects, RewriteRecovered};
+use super::{liveness, properties, protocol};
+use crate::mutant::{ForgottenTimer, Mutated, RewriteEffects, RewriteRecovered};
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
 pub type MutatedTwoPhaseCommit = Mutated<TwoPhaseCommit<&'static dyn Rules>>;
@@ -37,6 +37,8 @@ pub enum Bug {
     Effects(RewriteEffects<TwoPhaseCommit<&'static dyn Rules>>),
     /// A disk forgets.
     Recovered(RewriteRecovered<TwoPhaseCommit<&'static dyn Rules>>),
+    /// A timer is never set.
+    Forgotten(ForgottenTimer<TwoPhaseCommit<&'static dyn Rules>>),
 }
 
 impl std::fmt::Debug for Bug {
@@ -45,6 +47,7 @@ impl std::fmt::Debug for Bug {
             Bug::Rule(rule, _) => write!(f, "the rule {rule}"),
             Bug::Effects(_) => write!(f, "effects"),
             Bug::Recovered(_) => write!(f, "recovery"),
+            Bug::Forgotten(_) => write!(f, "timers"),
         }
     }
 }
@@ -52,18 +55,18 @@ impl std::fmt::Debug for Bug {
 impl Mutant {
     /// The wrong protocol.
     pub fn protocol(&self, parameters: &Parameters) -> MutatedTwoPhaseCommit {
-        let (mut rules, mut effects, mut recovered): (&'static dyn Rules, _, _) =
-            (&Published, None, None);
+        let rules = match self.bug {
+            Bug::Rule(_, wrong) => wrong,
+            Bug::Effects(_) | Bug::Recovered(_) | Bug::Forgotten(_) => &Published,
+        };
+        let mut mutated = Mutated::of(protocol(parameters, rules));
         match self.bug {
-            Bug::Rule(_, wrong) => rules = wrong,
-            Bug::Effects(rewrite) => effects = Some(rewrite),
-            Bug::Recovered(rewrite) => recovered = Some(rewrite),
+            Bug::Rule(..) => {}
+            Bug::Effects(rewrite) => mutated.effects = Some(rewrite),
+            Bug::Recovered(rewrite) => mutated.recovered = Some(rewrite),
+            Bug::Forgotten(is_forgotten) => mutated.forgotten = Some(is_forgotten),
         }
-        Mutated {
-            protocol: protocol(parameters, rules),
-            effects,
-            recovered,
-        }
+        mutated
     }
 }
 
@@ -413,5 +416,19 @@ pub const MUTANTS: &[Mutant] = &[
         breaks: properties::AGREEMENT,
         instance: "small",
         bug: Bug::Recovered(participant_without_outcomes),
+    },
+    Mutant {
+        name: "commit-sent-once",
+        summary: "the coordinator does not resend a commit that is not acknowledged",
+        breaks: liveness::COMMIT_FORGOTTEN,
+        instance: "lossy",
+        bug: Bug::Forgotten(|timer| matches!(timer, Timer::Resend(_))),
+    },
+    Mutant {
+        name: "no-inquiry",
+        summary: "a participant in doubt does not ask for the outcome",
+        breaks: liveness::IN_DOUBT_DECIDES,
+        instance: "lossy",
+        bug: Bug::Forgotten(|timer| matches!(timer, Timer::Inquire(_))),
     },
 ];

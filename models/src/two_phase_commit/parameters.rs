@@ -128,8 +128,9 @@ pub fn instances() -> Vec<Instance> {
         down_max: 2,
         ..buffered.clone()
     };
+    // What arrived on a set stays, and arrives again: it takes two losses to show what resending is for.
     let lossy = Environment {
-        drops: 1,
+        drops: 2,
         ..buffered.clone()
     };
     let gone = Environment {
@@ -326,10 +327,23 @@ pub fn instances() -> Vec<Instance> {
         ),
         instance(
             "lossy",
-            "2 participants, a crash, a drop, buffered disk: all that can be lost once",
+            "2 participants, a crash, two drops, buffered disk: they decide all the same",
             true,
             Parameters {
                 environment: lossy.clone(),
+                ..two.clone()
+            },
+        ),
+        instance(
+            "lossy-bag",
+            "2 participants, a crash, a drop, buffered disk, each message delivered once",
+            true,
+            Parameters {
+                environment: Environment {
+                    network: NetworkKind::Bag,
+                    drops: 1,
+                    ..lossy.clone()
+                },
                 ..two.clone()
             },
         ),
