@@ -286,7 +286,12 @@ where
         let table = self.visited.bytes_peak();
         let (places, steps) = explored.graph.bytes();
         let planes: usize = explored.planes.iter().map(BitSet::bytes).sum();
-        let kept = table + explored.parents.bytes() + places + planes;
+        let kept = explored.parents.bytes() + places + planes;
+        // Deciding claims about fair runs takes the memory that the table has free.
+        let packed = match self.planes.is_empty() {
+            true => table,
+            false => self.visited.pack(),
+        };
         let is_exhausted = end == End::Exhausted;
         let mut analysis_peak = 0;
         let verdicts = (0..self.properties.len()).map(|index| {
@@ -316,7 +321,7 @@ where
             steps: explored.graph.steps(),
             classes: self.classes.settled(self.fairness).len(),
             memory: Memory {
-                states: kept + analysis_peak,
+                states: kept + table.max(packed + analysis_peak),
                 steps,
             },
             fingerprint_bits: F::BITS,

@@ -142,6 +142,8 @@ struct Shard<F: Fingerprint> {
     room: usize,
     /// Whoever adds an entry holds this.
     filling: Mutex<Filling<F>>,
+    /// When no more states are visited: all of them, in the order of their fingerprints.
+    packed: (Vec<F>, Vec<Number>),
 }
 
 struct Filling<F> {
@@ -163,6 +165,7 @@ impl<F: Fingerprint> Shard<F> {
                 len: 0,
                 fresh: Vec::new(),
             }),
+            packed: (Vec::new(), Vec::new()),
         }
     }
 
@@ -263,6 +266,28 @@ impl<F: Fingerprint> Shard<F> {
         (numbers, parents)
     }
 
+    /// Gives back what the table has free. Returns how many bytes are left.
+    fn pack(&mut self) -> usize {
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        let entries = entries.map(|e| (F::read(&e.fingerprint), e.number.into_inner()));
+        let mut packed: Vec<_> = entries.filter(|(_, number)| *number != VACANT).collect();
+        packed.sort_unstable();
+        self.room = 0;
+        self.packed = packed.iter().copied().unzip();
+        self.packed.0.shrink_to_fit();
+        self.packed.1.shrink_to_fit();
+        packed.len() * (size_of::<F>() + size_of::<Number>())
+    }
+
+    fn number(&self, fingerprint: F) -> Option<Number> {
+        let (fingerprints, numbers) = &self.packed;
+        if let Ok(at) = fingerprints.binary_search(&fingerprint) {
+            return Some(numbers[at]);
+        }
+        let (_, number) = self.find(fingerprint, self.place(fingerprint))?;
+        (number != VACANT).then_some(number)
+    }
+
     fn filling(&self) -> MutexGuard<'_, Filling<F>> {
         let filling = self.filling.lock();
         filling.expect("no worker panics while it fills an entry")
@@ -331,10 +356,14 @@ impl<F: Fingerprint> Visited<F> {
 
     /// The number of a visited state, when its level has been settled.
     pub fn number(&self, fingerprint: F) -> Option<Number> {
-        let shards = self.shards();
-        let shard = &shards[shard_of(fingerprint)];
-        let (_, number) = shard.find(fingerprint, shard.place(fingerprint))?;
-        (number != VACANT).then_some(number)
+        self.shards()[shard_of(fingerprint)].number(fingerprint)
+    }
+
+    /// Gives back what the table has free, when no more states are visited. Returns how many bytes are
+    /// left.
+    pub fn pack(&self) -> usize {
+        let mut shards = self.shards.write().expect(NOT_POISONED);
+        shards.iter_mut().map(Shard::pack).sum()
     }
 
     /// Ends a level, and numbers its new states from `first` on.
