@@ -115,20 +115,25 @@ impl Model for TwoPhase {
     }
 
     fn properties(&self) -> Vec<stateright::Property<Self>> {
-        let mut properties = stateright_properties(&safety());
+        let mut properties = stateright_properties(&claims());
         properties.push(to_the_end());
         properties
     }
 }
 
-/// Nobody commits what another aborts; both outcomes happen.
-pub fn safety() -> Vec<Property<TwoPhase>> {
+/// Nobody commits what another aborts; both outcomes happen; and all decide some time.
+pub fn claims() -> Vec<Property<TwoPhase>> {
     fn all(state: &State, wanted: ResourceManager) -> bool {
         state.resource_managers.iter().all(|&rm| rm == wanted)
     }
     let consistent = |_: &TwoPhase, state: &State| {
         let has = |wanted| state.resource_managers.contains(&wanted);
         !(has(ResourceManager::Committed) && has(ResourceManager::Aborted))
+    };
+    let decided = |_: &TwoPhase, state: &State| {
+        let undecided = [ResourceManager::Working, ResourceManager::Prepared];
+        let mut all = state.resource_managers.iter();
+        !all.any(|rm| undecided.contains(rm))
     };
     vec![
         Property::holds("consistent", Condition::Always(consistent)),
@@ -140,19 +145,8 @@ pub fn safety() -> Vec<Property<TwoPhase>> {
             "all abort",
             Condition::Sometimes(|_, state| all(state, ResourceManager::Aborted)),
         ),
+        Property::holds("all decide", Condition::Eventually(decided)),
     ]
-}
-
-/// All decide some time.
-pub fn liveness() -> Vec<Property<TwoPhase>> {
-    let decided = |_: &TwoPhase, state: &State| {
-        let undecided = [ResourceManager::Working, ResourceManager::Prepared];
-        let mut all = state.resource_managers.iter();
-        !all.any(|rm| undecided.contains(rm))
-    };
-    let mut properties = safety();
-    properties.push(Property::holds("all decide", Condition::Eventually(decided)));
-    properties
 }
 
 /// Nobody puts off for ever what it may do: a class for each action.
