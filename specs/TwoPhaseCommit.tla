@@ -21,13 +21,15 @@ CONSTANTS
   Buffered,         \* Whether records become durable in steps of their own.
   PendingMax,       \* With so many pending records, a process takes no input.
   CrashesMax,       \* How many crashes there may be.
-  DownMax           \* How many processes may be down at once.
+  DownMax,          \* How many processes may be down at once.
+  Recovery,         \* Whether a process that is down may come up again.
+  DropsMax          \* How many messages may be lost for ever.
 
 ASSUME
   /\ Participants = 1..Cardinality(Participants)
-  /\ {Cooperative, Aborts, Timeouts, Buffered} \subseteq BOOLEAN
+  /\ {Cooperative, Aborts, Timeouts, Buffered, Recovery} \subseteq BOOLEAN
   /\ TransactionsMax \in Nat \ {0} /\ PendingMax \in Nat \ {0}
-  /\ CrashesMax \in Nat /\ DownMax \in Nat
+  /\ CrashesMax \in Nat /\ DownMax \in Nat /\ DropsMax \in Nat
 
 Coordinator == 0
 Processes == {Coordinator} \union Participants
@@ -116,20 +118,23 @@ VARIABLES
                    \* are not durable, oldest first, each with what waits to
                    \* be said until it is.
 
-  messages,        \* Every message ever sent.  Receiving one does not remove
-                   \* it: it may be received again, late, or never.
+  messages,        \* Every message ever sent and not dropped.  Receiving one
+                   \* does not remove it: it may be received again, late, or
+                   \* never.
 
   begins,          \* How often the application has asked to begin.
   told,            \* told[t][f]: who has told the application fact f of t.
                    \* Crashes do not erase it.
 
-  crashes          \* How many crashes there were.
+  crashes,         \* How many crashes there were.
+  drops            \* How many messages were lost for ever.
 
 coordinatorVariables == <<epoch, begun, phase, yes, unacknowledged>>
 participantVariables == <<status, watermark>>
 diskVariables == <<disk, pending>>
+faults == <<crashes, drops>>
 vars == <<up, coordinatorVariables, participantVariables, diskVariables,
-          messages, begins, told, crashes>>
+          messages, begins, told, faults>>
 
 Phase == {"unknown", "working", "voting", "committed"}
 Status == {"unknown", "working", "prepared", "committed", "aborted"}
@@ -251,8 +256,8 @@ TakesInput(p) == p \in up /\ Len(pending[p]) < PendingMax
 
 Receives(m, type) == m.type = type /\ TakesInput(m.to)
 
-CoordinatorStep == UNCHANGED <<up, participantVariables, crashes>>
-ParticipantStep == UNCHANGED <<up, coordinatorVariables, begins, crashes>>
+CoordinatorStep == UNCHANGED <<up, participantVariables, faults>>
+ParticipantStep == UNCHANGED <<up, coordinatorVariables, begins, faults>>
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
@@ -449,7 +454,7 @@ Refuse(t) ==
 RecoverCoordinator ==
   LET held == disk[Coordinator]
       next == held.epoch + 1
-  IN  /\ Coordinator \notin up
+  IN  /\ Recovery /\ Coordinator \notin up
       /\ up' = up \union {Coordinator}
       /\ epoch' = next
       /\ phase' = [t \in Transactions |->
@@ -460,7 +465,7 @@ RecoverCoordinator ==
            <<Forced([type |-> "Started", epoch |-> next])>>,
            Map(LAMBDA t : Tell(Coordinator, t, "committed"),
                TransactionsInOrder(held.committed)))
-      /\ UNCHANGED <<begun, yes, participantVariables, begins, crashes>>
+      /\ UNCHANGED <<begun, yes, participantVariables, begins, faults>>
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
@@ -684,13 +689,13 @@ RefuseWork(p, t) ==
 RecoverParticipant(p) ==
   LET held == disk[p]
       known == {t \in Transactions : held.status[t] # "unknown"}
-  IN  /\ p \notin up
+  IN  /\ Recovery /\ p \notin up
       /\ up' = up \union {p}
       /\ status' = [status EXCEPT ![p] = held.status]
       /\ watermark' = [watermark EXCEPT ![p] = held.watermark]
       /\ Say(p, Map(LAMBDA t : Tell(p, t, held.status[t]),
                     TransactionsInOrder(known)))
-      /\ UNCHANGED <<coordinatorVariables, begins, crashes>>
+      /\ UNCHANGED <<coordinatorVariables, begins, faults>>
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
@@ -707,7 +712,7 @@ Flush(p) ==
   /\ pending' = [pending EXCEPT ![p] = Tail(@)]
   /\ Hear(Head(pending[p]).waiting)
   /\ UNCHANGED <<up, coordinatorVariables, participantVariables, begins,
-                 crashes>>
+                 faults>>
 
 MayCrash(p) ==
   /\ p \in up
@@ -724,7 +729,7 @@ CrashCoordinator ==
   /\ pending' = [pending EXCEPT ![Coordinator] = <<>>]
   /\ epoch' = 0 /\ begun' = 0
   /\ phase' = AllUnknown /\ yes' = Nobody /\ unacknowledged' = Nobody
-  /\ UNCHANGED <<participantVariables, disk, messages, begins, told>>
+  /\ UNCHANGED <<participantVariables, disk, messages, begins, told, drops>>
 
 CrashParticipant(p) ==
   /\ MayCrash(p)
@@ -733,7 +738,18 @@ CrashParticipant(p) ==
   /\ pending' = [pending EXCEPT ![p] = <<>>]
   /\ status' = [status EXCEPT ![p] = AllUnknown]
   /\ watermark' = [watermark EXCEPT ![p] = Nothing]
-  /\ UNCHANGED <<coordinatorVariables, disk, messages, begins, told>>
+  /\ UNCHANGED <<coordinatorVariables, disk, messages, begins, told, drops>>
+
+(***************************************************************************)
+(* A message is lost for ever, unless it is sent again.  Without this, a   *)
+(* message could always still come, and under fair delivery it would.      *)
+(***************************************************************************)
+Drop(m) ==
+  /\ drops < DropsMax
+  /\ messages' = messages \ {m}
+  /\ drops' = drops + 1
+  /\ UNCHANGED <<up, coordinatorVariables, participantVariables,
+                 diskVariables, begins, told, crashes>>
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
@@ -757,6 +773,7 @@ Init ==
       /\ begins = 0
       /\ told = [t \in Transactions |-> [fact \in Facts |-> {}]]
       /\ crashes = 0
+      /\ drops = 0
 
 Next ==
   \/ Begin
@@ -786,6 +803,7 @@ Next ==
   \/ \E p \in Processes : Flush(p)
   \/ CrashCoordinator
   \/ \E p \in Participants : CrashParticipant(p)
+  \/ \E m \in messages : Drop(m)
 
 Spec == Init /\ [][Next]_vars
 
@@ -847,4 +865,5 @@ TypeOK ==
   /\ begins \in 0..TransactionsMax
   /\ told \in [Transactions -> [Facts -> SUBSET Processes]]
   /\ crashes \in 0..CrashesMax
+  /\ drops \in 0..DropsMax
 =============================================================================

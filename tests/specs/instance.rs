@@ -102,10 +102,10 @@ impl Instance {
             environment: Environment {
                 network: NetworkKind::Set,
                 copies_max: 1,
-                drops: 0,
+                drops: self.number("DropsMax"),
                 crashes: self.number("CrashesMax"),
                 down_max: self.number("DownMax"),
-                recovery: true,
+                recovery: self.flag("Recovery"),
                 disk: match self.flag("Buffered") {
                     true => Disk::Buffered,
                     false => Disk::Atomic,

@@ -34,7 +34,7 @@ const GRAPH_STATES_MAX: usize = 5_000;
 const LARGE: &str = "large-";
 
 /// A small instance in which each action of the spec makes a difference.
-const MATTERS_IN: [(&str, &str); 27] = [
+const MATTERS_IN: [(&str, &str); 28] = [
     ("Begin", "one"),
     ("Prepare", "one"),
     ("CountYes", "patient"),
@@ -62,6 +62,7 @@ const MATTERS_IN: [(&str, &str); 27] = [
     ("Flush", "one-buffered"),
     ("CrashCoordinator", "one"),
     ("CrashParticipant", "one"),
+    ("Drop", "lossy"),
 ];
 
 fn main() -> ExitCode {
