@@ -55,6 +55,9 @@ Before(t, u) == t[1] < u[1] \/ (t[1] = u[1] /\ t[2] < u[2])
 (* Acknowledge  A participant's commit is durable.                         *)
 (* Inquire      A participant in doubt asks for the outcome.               *)
 (***************************************************************************)
+Answering ==      \* Who may know an outcome that a participant asks for.
+  IF Cooperative THEN Processes ELSE {Coordinator}
+
 Message ==
        [type : {"Prepare"}, from : {Coordinator}, to : Participants,
         transaction : Transactions, retiredBelow : Transactions]
@@ -62,13 +65,13 @@ Message ==
        [type : {"Vote"}, from : Participants, to : {Coordinator},
         transaction : Transactions, vote : {"Yes", "No"}]
   \union
-       [type : {"Decision"}, from : Processes, to : Participants,
+       [type : {"Decision"}, from : Answering, to : Participants,
         transaction : Transactions, decision : {"Commit", "Abort"}]
   \union
        [type : {"Acknowledge"}, from : Participants, to : {Coordinator},
         transaction : Transactions]
   \union
-       [type : {"Inquire"}, from : Participants, to : Processes,
+       [type : {"Inquire"}, from : Participants, to : Answering,
         transaction : Transactions]
 
 (***************************************************************************)
@@ -809,6 +812,68 @@ Spec == Init /\ [][Next]_vars
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
+(*                               Fairness                                  *)
+(*                                                                         *)
+(* Spec lets everything stop at any moment.  To show that something will   *)
+(* happen, one has to assume of some actions that they do not stay enabled *)
+(* for ever without being taken: weak fairness.  Nothing is assumed of     *)
+(* crashes, of drops and of the application: they need not happen.         *)
+(*                                                                         *)
+(* Strong fairness would assume no more.  What is sent and told stays, but *)
+(* for drops, which are counted; transactions and records go one way, but  *)
+(* for crashes, which are counted too.  So no state comes again, and what  *)
+(* is enabled again and again is enabled from some moment on.              *)
+(***************************************************************************)
+
+(***************************************************************************)
+(* A process receives a message: all that may come of it.                  *)
+(***************************************************************************)
+Receive(m) ==
+  /\ m \in messages
+  /\ CASE m.type = "Prepare" -> VoteYes(m) \/ VoteNo(m) \/ IgnorePrepare(m)
+       [] m.type = "Vote" -> CountYes(m) \/ Commit(m) \/ CountNo(m)
+       [] m.type = "Decision" -> ReceiveCommit(m) \/ ReceiveAbort(m)
+       [] m.type = "Acknowledge" -> CountAcknowledge(m)
+       [] m.type = "Inquire" -> Answer(m) \/ AnswerPeer(m)
+
+(***************************************************************************)
+(* A message that is not lost arrives at last, if its receiver stays up.   *)
+(* Each message by itself: a network that delivers the one again and again *)
+(* and another never is as good as cut.                                    *)
+(***************************************************************************)
+FairDelivery == \A m \in Message : WF_vars(Receive(m))
+
+(***************************************************************************)
+(* A timer that stays set fires at last: clocks run.  How soon is left     *)
+(* open, and whether too soon.                                             *)
+(***************************************************************************)
+FairTimers ==
+  /\ \A t \in Transactions : WF_vars(Deadline(t))
+  /\ \A t \in Transactions : WF_vars(Resend(t))
+  /\ \A p \in Participants, t \in Transactions : WF_vars(AskAround(p, t))
+
+(***************************************************************************)
+(* A disk gets its work done, if its process stays up.                     *)
+(***************************************************************************)
+FairFlushes == \A p \in Processes : WF_vars(Flush(p))
+
+(***************************************************************************)
+(* A process that has crashed is restarted at last: somebody sees to it.   *)
+(***************************************************************************)
+FairRecovery ==
+  /\ WF_vars(RecoverCoordinator)
+  /\ \A p \in Participants : WF_vars(RecoverParticipant(p))
+
+Fairness ==
+  /\ FairDelivery
+  /\ FairTimers
+  /\ FairFlushes
+  /\ FairRecovery
+
+FairSpec == Spec /\ Fairness
+
+-----------------------------------------------------------------------------
+(***************************************************************************)
 (* AC1: no two processes decide differently.                               *)
 (***************************************************************************)
 Agreement ==
@@ -866,4 +931,60 @@ TypeOK ==
   /\ told \in [Transactions -> [Facts -> SUBSET Processes]]
   /\ crashes \in 0..CrashesMax
   /\ drops \in 0..DropsMax
+
+-----------------------------------------------------------------------------
+(***************************************************************************)
+(*                               Liveness                                  *)
+(***************************************************************************)
+InDoubt(p, t) == disk[p].status[t] = "prepared"
+Decided(p, t) == p \in told[t]["committed"] \union told[t]["aborted"]
+
+(***************************************************************************)
+(* AC5: if failures are repaired, all decide.  Of a participant that has   *)
+(* promised: it tells an outcome, and has it on disk.                      *)
+(***************************************************************************)
+InDoubtDecides ==
+  \A p \in Participants, t \in Transactions :
+    InDoubt(p, t) ~> Decided(p, t) /\ ~InDoubt(p, t)
+
+(***************************************************************************)
+(* A commit need not be remembered for ever.                               *)
+(***************************************************************************)
+CommitForgotten ==
+  \A t \in Transactions :
+    t \in disk[Coordinator].committed ~> t \notin disk[Coordinator].committed
+
+(***************************************************************************)
+(* Nobody who has promised waits for ever for a process that is down: it   *)
+(* decides, or goes down itself.  InDoubtDecides implies it, and without   *)
+(* recovery two-phase commit has neither: it blocks.                       *)
+(***************************************************************************)
+NonBlocking ==
+  \A p \in Participants, t \in Transactions :
+    InDoubt(p, t) ~> Decided(p, t) \/ p \notin up
+
+(***************************************************************************)
+(* If one participant knows, and stays up, all that stay up will know.     *)
+(* Under cooperative termination they do, also without the coordinator.    *)
+(***************************************************************************)
+OneKnowsAllLearn ==
+  \A t \in Transactions, p \in Participants : \A q \in Participants \ {p} :
+    InDoubt(p, t) /\ Decided(q, t) ~> Decided(p, t) \/ ~({p, q} \subseteq up)
+
+(***************************************************************************)
+(* Whoever has begun or works for a transaction tells an outcome of it.    *)
+(* This fails by design: an abort is presumed and need not be told, and a  *)
+(* crash forgets what was neither promised nor decided.                    *)
+(***************************************************************************)
+EverybodyDecides ==
+  \A p \in Processes, t \in Transactions :
+    p \in told[t]["begun"] \union told[t]["working"] ~> Decided(p, t)
+
+(***************************************************************************)
+(* AC4: if nothing fails and all vote Yes, all commit.  That a timer fires *)
+(* too soon counts as a failure.                                           *)
+(***************************************************************************)
+AllCommit ==
+  \A t \in Transactions :
+    phase[t] = "voting" ~> told[t]["committed"] = Processes
 =============================================================================
