@@ -21,13 +21,15 @@ CONSTANTS
   Buffered,         \* Whether records become durable in steps of their own.
   PendingMax,       \* With so many pending records, a process takes no input.
   CrashesMax,       \* How many crashes there may be.
-  DownMax           \* How many processes may be down at once.
+  DownMax,          \* How many processes may be down at once.
+  Recovery,         \* Whether a process that is down may come up again.
+  DropsMax          \* How many messages may be lost for ever.
 
 ASSUME
   /\ Participants = 1..Cardinality(Participants)
-  /\ {Cooperative, Aborts, Timeouts, Buffered} \subseteq BOOLEAN
+  /\ {Cooperative, Aborts, Timeouts, Buffered, Recovery} \subseteq BOOLEAN
   /\ TransactionsMax \in Nat \ {0} /\ PendingMax \in Nat \ {0}
-  /\ CrashesMax \in Nat /\ DownMax \in Nat
+  /\ CrashesMax \in Nat /\ DownMax \in Nat /\ DropsMax \in Nat
 
 Coordinator == 0
 Processes == {Coordinator} \union Participants
@@ -53,6 +55,9 @@ Before(t, u) == t[1] < u[1] \/ (t[1] = u[1] /\ t[2] < u[2])
 (* Acknowledge  A participant's commit is durable.                         *)
 (* Inquire      A participant in doubt asks for the outcome.               *)
 (***************************************************************************)
+Answering ==      \* Who may know an outcome that a participant asks for.
+  IF Cooperative THEN Processes ELSE {Coordinator}
+
 Message ==
        [type : {"Prepare"}, from : {Coordinator}, to : Participants,
         transaction : Transactions, retiredBelow : Transactions]
@@ -60,13 +65,13 @@ Message ==
        [type : {"Vote"}, from : Participants, to : {Coordinator},
         transaction : Transactions, vote : {"Yes", "No"}]
   \union
-       [type : {"Decision"}, from : Processes, to : Participants,
+       [type : {"Decision"}, from : Answering, to : Participants,
         transaction : Transactions, decision : {"Commit", "Abort"}]
   \union
        [type : {"Acknowledge"}, from : Participants, to : {Coordinator},
         transaction : Transactions]
   \union
-       [type : {"Inquire"}, from : Participants, to : Processes,
+       [type : {"Inquire"}, from : Participants, to : Answering,
         transaction : Transactions]
 
 (***************************************************************************)
@@ -116,20 +121,23 @@ VARIABLES
                    \* are not durable, oldest first, each with what waits to
                    \* be said until it is.
 
-  messages,        \* Every message ever sent.  Receiving one does not remove
-                   \* it: it may be received again, late, or never.
+  messages,        \* Every message ever sent and not dropped.  Receiving one
+                   \* does not remove it: it may be received again, late, or
+                   \* never.
 
   begins,          \* How often the application has asked to begin.
   told,            \* told[t][f]: who has told the application fact f of t.
                    \* Crashes do not erase it.
 
-  crashes          \* How many crashes there were.
+  crashes,         \* How many crashes there were.
+  drops            \* How many messages were lost for ever.
 
 coordinatorVariables == <<epoch, begun, phase, yes, unacknowledged>>
 participantVariables == <<status, watermark>>
 diskVariables == <<disk, pending>>
+faults == <<crashes, drops>>
 vars == <<up, coordinatorVariables, participantVariables, diskVariables,
-          messages, begins, told, crashes>>
+          messages, begins, told, faults>>
 
 Phase == {"unknown", "working", "voting", "committed"}
 Status == {"unknown", "working", "prepared", "committed", "aborted"}
@@ -251,8 +259,8 @@ TakesInput(p) == p \in up /\ Len(pending[p]) < PendingMax
 
 Receives(m, type) == m.type = type /\ TakesInput(m.to)
 
-CoordinatorStep == UNCHANGED <<up, participantVariables, crashes>>
-ParticipantStep == UNCHANGED <<up, coordinatorVariables, begins, crashes>>
+CoordinatorStep == UNCHANGED <<up, participantVariables, faults>>
+ParticipantStep == UNCHANGED <<up, coordinatorVariables, begins, faults>>
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
@@ -449,7 +457,7 @@ Refuse(t) ==
 RecoverCoordinator ==
   LET held == disk[Coordinator]
       next == held.epoch + 1
-  IN  /\ Coordinator \notin up
+  IN  /\ Recovery /\ Coordinator \notin up
       /\ up' = up \union {Coordinator}
       /\ epoch' = next
       /\ phase' = [t \in Transactions |->
@@ -460,7 +468,7 @@ RecoverCoordinator ==
            <<Forced([type |-> "Started", epoch |-> next])>>,
            Map(LAMBDA t : Tell(Coordinator, t, "committed"),
                TransactionsInOrder(held.committed)))
-      /\ UNCHANGED <<begun, yes, participantVariables, begins, crashes>>
+      /\ UNCHANGED <<begun, yes, participantVariables, begins, faults>>
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
@@ -684,13 +692,13 @@ RefuseWork(p, t) ==
 RecoverParticipant(p) ==
   LET held == disk[p]
       known == {t \in Transactions : held.status[t] # "unknown"}
-  IN  /\ p \notin up
+  IN  /\ Recovery /\ p \notin up
       /\ up' = up \union {p}
       /\ status' = [status EXCEPT ![p] = held.status]
       /\ watermark' = [watermark EXCEPT ![p] = held.watermark]
       /\ Say(p, Map(LAMBDA t : Tell(p, t, held.status[t]),
                     TransactionsInOrder(known)))
-      /\ UNCHANGED <<coordinatorVariables, begins, crashes>>
+      /\ UNCHANGED <<coordinatorVariables, begins, faults>>
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
@@ -707,7 +715,7 @@ Flush(p) ==
   /\ pending' = [pending EXCEPT ![p] = Tail(@)]
   /\ Hear(Head(pending[p]).waiting)
   /\ UNCHANGED <<up, coordinatorVariables, participantVariables, begins,
-                 crashes>>
+                 faults>>
 
 MayCrash(p) ==
   /\ p \in up
@@ -724,7 +732,7 @@ CrashCoordinator ==
   /\ pending' = [pending EXCEPT ![Coordinator] = <<>>]
   /\ epoch' = 0 /\ begun' = 0
   /\ phase' = AllUnknown /\ yes' = Nobody /\ unacknowledged' = Nobody
-  /\ UNCHANGED <<participantVariables, disk, messages, begins, told>>
+  /\ UNCHANGED <<participantVariables, disk, messages, begins, told, drops>>
 
 CrashParticipant(p) ==
   /\ MayCrash(p)
@@ -733,7 +741,18 @@ CrashParticipant(p) ==
   /\ pending' = [pending EXCEPT ![p] = <<>>]
   /\ status' = [status EXCEPT ![p] = AllUnknown]
   /\ watermark' = [watermark EXCEPT ![p] = Nothing]
-  /\ UNCHANGED <<coordinatorVariables, disk, messages, begins, told>>
+  /\ UNCHANGED <<coordinatorVariables, disk, messages, begins, told, drops>>
+
+(***************************************************************************)
+(* A message is lost for ever, unless it is sent again.  Without this, a   *)
+(* message could always still come, and under fair delivery it would.      *)
+(***************************************************************************)
+Drop(m) ==
+  /\ drops < DropsMax
+  /\ messages' = messages \ {m}
+  /\ drops' = drops + 1
+  /\ UNCHANGED <<up, coordinatorVariables, participantVariables,
+                 diskVariables, begins, told, crashes>>
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
@@ -757,6 +776,7 @@ Init ==
       /\ begins = 0
       /\ told = [t \in Transactions |-> [fact \in Facts |-> {}]]
       /\ crashes = 0
+      /\ drops = 0
 
 Next ==
   \/ Begin
@@ -786,8 +806,71 @@ Next ==
   \/ \E p \in Processes : Flush(p)
   \/ CrashCoordinator
   \/ \E p \in Participants : CrashParticipant(p)
+  \/ \E m \in messages : Drop(m)
 
 Spec == Init /\ [][Next]_vars
+
+-----------------------------------------------------------------------------
+(***************************************************************************)
+(*                               Fairness                                  *)
+(*                                                                         *)
+(* Spec lets everything stop at any moment.  To show that something will   *)
+(* happen, one has to assume of some actions that they do not stay enabled *)
+(* for ever without being taken: weak fairness.  Nothing is assumed of     *)
+(* crashes, of drops and of the application: they need not happen.         *)
+(*                                                                         *)
+(* Strong fairness would assume no more.  What is sent and told stays, but *)
+(* for drops, which are counted; transactions and records go one way, but  *)
+(* for crashes, which are counted too.  So no state comes again, and what  *)
+(* is enabled again and again is enabled from some moment on.              *)
+(***************************************************************************)
+
+(***************************************************************************)
+(* A process receives a message: all that may come of it.                  *)
+(***************************************************************************)
+Receive(m) ==
+  /\ m \in messages
+  /\ CASE m.type = "Prepare" -> VoteYes(m) \/ VoteNo(m) \/ IgnorePrepare(m)
+       [] m.type = "Vote" -> CountYes(m) \/ Commit(m) \/ CountNo(m)
+       [] m.type = "Decision" -> ReceiveCommit(m) \/ ReceiveAbort(m)
+       [] m.type = "Acknowledge" -> CountAcknowledge(m)
+       [] m.type = "Inquire" -> Answer(m) \/ AnswerPeer(m)
+
+(***************************************************************************)
+(* A message that is not lost arrives at last, if its receiver stays up.   *)
+(* Each message by itself: a network that delivers the one again and again *)
+(* and another never is as good as cut.                                    *)
+(***************************************************************************)
+FairDelivery == \A m \in Message : WF_vars(Receive(m))
+
+(***************************************************************************)
+(* A timer that stays set fires at last: clocks run.  How soon is left     *)
+(* open, and whether too soon.                                             *)
+(***************************************************************************)
+FairTimers ==
+  /\ \A t \in Transactions : WF_vars(Deadline(t))
+  /\ \A t \in Transactions : WF_vars(Resend(t))
+  /\ \A p \in Participants, t \in Transactions : WF_vars(AskAround(p, t))
+
+(***************************************************************************)
+(* A disk gets its work done, if its process stays up.                     *)
+(***************************************************************************)
+FairFlushes == \A p \in Processes : WF_vars(Flush(p))
+
+(***************************************************************************)
+(* A process that has crashed is restarted at last: somebody sees to it.   *)
+(***************************************************************************)
+FairRecovery ==
+  /\ WF_vars(RecoverCoordinator)
+  /\ \A p \in Participants : WF_vars(RecoverParticipant(p))
+
+Fairness ==
+  /\ FairDelivery
+  /\ FairTimers
+  /\ FairFlushes
+  /\ FairRecovery
+
+FairSpec == Spec /\ Fairness
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
@@ -847,4 +930,61 @@ TypeOK ==
   /\ begins \in 0..TransactionsMax
   /\ told \in [Transactions -> [Facts -> SUBSET Processes]]
   /\ crashes \in 0..CrashesMax
+  /\ drops \in 0..DropsMax
+
+-----------------------------------------------------------------------------
+(***************************************************************************)
+(*                               Liveness                                  *)
+(***************************************************************************)
+InDoubt(p, t) == disk[p].status[t] = "prepared"
+Decided(p, t) == p \in told[t]["committed"] \union told[t]["aborted"]
+
+(***************************************************************************)
+(* AC5: if failures are repaired, all decide.  Of a participant that has   *)
+(* promised: it tells an outcome, and has it on disk.                      *)
+(***************************************************************************)
+InDoubtDecides ==
+  \A p \in Participants, t \in Transactions :
+    InDoubt(p, t) ~> Decided(p, t) /\ ~InDoubt(p, t)
+
+(***************************************************************************)
+(* A commit need not be remembered for ever.                               *)
+(***************************************************************************)
+CommitForgotten ==
+  \A t \in Transactions :
+    t \in disk[Coordinator].committed ~> t \notin disk[Coordinator].committed
+
+(***************************************************************************)
+(* Nobody who has promised waits for ever for a process that is down: it   *)
+(* decides, or goes down itself.  InDoubtDecides implies it, and without   *)
+(* recovery two-phase commit has neither: it blocks.                       *)
+(***************************************************************************)
+NonBlocking ==
+  \A p \in Participants, t \in Transactions :
+    InDoubt(p, t) ~> Decided(p, t) \/ p \notin up
+
+(***************************************************************************)
+(* If one participant knows, and stays up, all that stay up will know.     *)
+(* Under cooperative termination they do, also without the coordinator.    *)
+(***************************************************************************)
+OneKnowsAllLearn ==
+  \A t \in Transactions, p \in Participants : \A q \in Participants \ {p} :
+    InDoubt(p, t) /\ Decided(q, t) ~> Decided(p, t) \/ ~({p, q} \subseteq up)
+
+(***************************************************************************)
+(* Whoever has begun or works for a transaction tells an outcome of it.    *)
+(* This fails by design: an abort is presumed and need not be told, and a  *)
+(* crash forgets what was neither promised nor decided.                    *)
+(***************************************************************************)
+EverybodyDecides ==
+  \A p \in Processes, t \in Transactions :
+    p \in told[t]["begun"] \union told[t]["working"] ~> Decided(p, t)
+
+(***************************************************************************)
+(* AC4: if nothing fails and all vote Yes, all commit.  That a timer fires *)
+(* too soon counts as a failure.                                           *)
+(***************************************************************************)
+AllCommit ==
+  \A t \in Transactions :
+    phase[t] = "voting" ~> told[t]["committed"] = Processes
 =============================================================================

@@ -23,8 +23,18 @@ pub struct Instance {
     pub name: String,
     /// The file.
     pub path: PathBuf,
+    /// Its temporal properties.
+    pub properties: Vec<String>,
     constants: BTreeMap<String, Value>,
+    /// All that comes before the properties.
+    text: String,
 }
+
+/// Before the name of a specification.
+const SPECIFICATION: &str = "SPECIFICATION ";
+
+/// Before the temporal properties, which come last.
+const PROPERTIES: &str = "PROPERTIES";
 
 /// The directory of the specs.
 pub fn specs() -> PathBuf {
@@ -61,11 +71,30 @@ impl Instance {
                 constants.insert(constant.trim().to_owned(), value);
             }
         }
+        let (text, properties) = text.split_once(PROPERTIES).unwrap_or((&text, ""));
         Ok(Self {
             name: name.to_owned(),
             path: path.to_owned(),
+            properties: properties.split_whitespace().map(str::to_owned).collect(),
             constants,
+            text: text.to_owned(),
         })
+    }
+
+    /// The `.cfg` with another specification and other properties.
+    pub fn configuration<P: AsRef<str>>(&self, specification: &str, properties: &[P]) -> String {
+        let mut lines = Vec::new();
+        for line in self.text.lines() {
+            match line.starts_with(SPECIFICATION) {
+                true => lines.push(format!("{SPECIFICATION}{specification}")),
+                false => lines.push(line.to_owned()),
+            }
+        }
+        if !properties.is_empty() {
+            lines.push(PROPERTIES.to_owned());
+            lines.extend(properties.iter().map(|p| format!("  {}", p.as_ref())));
+        }
+        lines.join("\n") + "\n"
     }
 
     fn constant(&self, name: &str) -> &Value {
@@ -102,10 +131,10 @@ impl Instance {
             environment: Environment {
                 network: NetworkKind::Set,
                 copies_max: 1,
-                drops: 0,
+                drops: self.number("DropsMax"),
                 crashes: self.number("CrashesMax"),
                 down_max: self.number("DownMax"),
-                recovery: true,
+                recovery: self.flag("Recovery"),
                 disk: match self.flag("Buffered") {
                     true => Disk::Buffered,
                     false => Disk::Atomic,

@@ -2,7 +2,8 @@
 //!
 //! TLC checks each instance beside the specs; its distinct states are the model's unique states, and on
 //! instances that are small enough its steps are the model's steps. Without any one of its actions, the
-//! spec is another.
+//! spec is another. TLC's verdicts on temporal properties are the expected ones, and not without the fairness
+//! that the spec assumes.
 //!
 //! Where TLC is missing, these tests are reported as ignored, and with `CI` set as failed.
 
@@ -15,6 +16,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 mod graph;
 mod instance;
+mod liveness;
 mod removal;
 mod rendering;
 mod tlc;
@@ -34,7 +36,7 @@ const GRAPH_STATES_MAX: usize = 5_000;
 const LARGE: &str = "large-";
 
 /// A small instance in which each action of the spec makes a difference.
-const MATTERS_IN: [(&str, &str); 27] = [
+const MATTERS_IN: [(&str, &str); 28] = [
     ("Begin", "one"),
     ("Prepare", "one"),
     ("CountYes", "patient"),
@@ -62,6 +64,7 @@ const MATTERS_IN: [(&str, &str); 27] = [
     ("Flush", "one-buffered"),
     ("CrashCoordinator", "one"),
     ("CrashParticipant", "one"),
+    ("Drop", "lossy"),
 ];
 
 fn main() -> ExitCode {
@@ -78,6 +81,18 @@ fn main() -> ExitCode {
             "each action of the spec is removed once",
             each_action_is_removed_once,
         ),
+        Trial::test(
+            "a verdict is read as TLC writes it",
+            liveness::verdicts_are_read,
+        ),
+        Trial::test(
+            "each property of an instance has an expected verdict",
+            liveness::each_property_has_a_verdict,
+        ),
+        Trial::test(
+            "each fairness of the spec is removed once",
+            liveness::each_fairness_is_removed_once,
+        ),
     ];
     let found = instances(SPEC).expect("the specs can be read");
     trials.extend(found.iter().cloned().map(|instance| {
@@ -92,7 +107,39 @@ fn main() -> ExitCode {
             spec_without_differs(action, instance.as_ref().ok_or("no such instance")?)
         })
     }));
+    trials.extend(liveness_trials(&tlc, &found));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn liveness_trials(tlc: &Availability, found: &[Instance]) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (action, instance, property) in liveness::FAIRNESS_MATTERS_IN {
+        let name = format!("{SPEC}: {property} is violated on {instance} if {action} is not fair");
+        let instance = found.iter().find(|i| i.name == instance).cloned();
+        trials.push(tlc.trial(name, false, move || {
+            let instance = instance.as_ref().ok_or("no such instance")?;
+            liveness::is_violated_without_fair(action, instance, property)
+        }));
+    }
+    for instance in found.iter().filter(|i| !i.properties.is_empty()) {
+        let is_large = instance.name.starts_with(LARGE);
+        let verdicts = liveness::expected(&instance.name);
+        for (property, _) in verdicts.into_iter().filter(|(_, holds)| *holds) {
+            let name = &instance.name;
+            let name = format!("{SPEC}: {property} is violated on {name} without fairness");
+            let instance = instance.clone();
+            trials.push(tlc.trial(name, is_large, move || {
+                liveness::is_violated_without_fairness(&instance, property)
+            }));
+        }
+        let properties = instance.properties.join(" and ");
+        let name = format!("{SPEC}: {properties} as expected on {}", instance.name);
+        let instance = instance.clone();
+        trials.push(tlc.trial(name, is_large, move || {
+            liveness::verdict_is_as_expected(&instance)
+        }));
+    }
+    trials
 }
 
 /// Whether TLC is there, and what becomes of tests if it is not.
@@ -138,14 +185,13 @@ impl Availability {
 
 /// The difference between the model and a spec on an instance, if there is one.
 fn compare(instance: &Instance, spec: &str) -> Result<Option<String>, Failed> {
-    let scratch = Scratch::new()?;
-    let configuration = scratch.0.join(format!("{SPEC}.{}.cfg", instance.name));
-    fs::copy(&instance.path, &configuration)?;
-    fs::write(scratch.0.join(format!("{SPEC}.tla")), spec)?;
+    // States and steps alone: no fairness, no temporal properties.
+    let configuration = instance.configuration::<&str>("Spec", &[]);
+    let scratch = Scratch::new(&instance.name, spec, &configuration)?;
     let unique = instance.unique_states();
     let with_graph = unique <= GRAPH_STATES_MAX;
-    let dump = scratch.0.join("graph.dot");
-    let run = tlc::run(&configuration, with_graph.then_some(&dump))?;
+    let dump = scratch.directory.join("graph.dot");
+    let run = tlc::run(&scratch.configuration, with_graph.then_some(&dump))?;
     let mut differences = Vec::new();
     if run.distinct != unique {
         differences.push(format!(
@@ -230,23 +276,32 @@ fn spec_text() -> Result<String, Failed> {
     Ok(fs::read_to_string(specs().join(format!("{SPEC}.tla")))?)
 }
 
-/// A directory for one run of TLC, gone after it.
-struct Scratch(PathBuf);
+/// A directory for one run of TLC, gone after it: a spec, and a `.cfg`.
+struct Scratch {
+    directory: PathBuf,
+    configuration: PathBuf,
+}
 
 impl Scratch {
-    fn new() -> Result<Self, Failed> {
+    fn new(instance: &str, spec: &str, configuration: &str) -> Result<Self, Failed> {
         static RUNS: AtomicUsize = AtomicUsize::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let name = format!("specs-{}-{run}", std::process::id());
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&directory)?;
-        Ok(Self(directory))
+        let scratch = Self {
+            configuration: directory.join(format!("{SPEC}.{instance}.cfg")),
+            directory,
+        };
+        fs::write(scratch.directory.join(format!("{SPEC}.tla")), spec)?;
+        fs::write(&scratch.configuration, configuration)?;
+        Ok(scratch)
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
         // What is left over does no harm.
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }

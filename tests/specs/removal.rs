@@ -1,4 +1,7 @@
-//! A spec without one of its actions.
+//! A spec without one of its actions, or without the fairness of one.
+
+/// How the spec says that an action is fair.
+const FAIR: &str = "WF_vars(";
 
 /// The actions of a spec: the names in the disjuncts of `Next`.
 ///
@@ -16,6 +19,33 @@ pub fn without(spec: &str, removed: &str) -> String {
     let disjunct = disjuncts.find(|line| action(line) == removed);
     let disjunct = disjunct.unwrap_or_else(|| panic!("Next has no action {removed}"));
     spec.replace(&format!("{disjunct}\n"), "  \\/ FALSE\n")
+}
+
+/// The actions that a spec assumes to be fair: the names in its `WF_vars(Name…)`.
+pub fn fair_actions(spec: &str) -> Vec<String> {
+    let name = |formula: &str| fair_action(formula).to_owned();
+    fairness(spec).into_iter().map(name).collect()
+}
+
+/// The spec with TRUE in place of what it assumes of an action, which so need not happen.
+pub fn without_fairness(spec: &str, unfair: &str) -> String {
+    let mut formulas = fairness(spec).into_iter();
+    let formula = formulas.find(|formula| fair_action(formula) == unfair);
+    let formula = formula.unwrap_or_else(|| panic!("Fairness has no action {unfair}"));
+    spec.replace(formula, "TRUE")
+}
+
+/// Each `WF_vars(Name…)`. It is the last on its line.
+fn fairness(spec: &str) -> Vec<&str> {
+    let formulas = spec
+        .lines()
+        .filter_map(|line| line.find(FAIR).map(|at| &line[at..]));
+    formulas.collect()
+}
+
+fn fair_action(formula: &str) -> &str {
+    let call = formula.trim_start_matches(FAIR);
+    call.split(['(', ')']).next().unwrap_or(call)
 }
 
 /// The disjuncts of `Next`, line by line.

@@ -5,6 +5,9 @@ use std::process::{Command, Output};
 
 use super::instance::specs;
 
+/// TLC's exit status if a temporal property is violated.
+const VIOLATION_LIVENESS: i32 = 13;
+
 /// What TLC found.
 #[derive(Debug)]
 pub struct Run {
@@ -18,7 +21,7 @@ pub struct Run {
 ///
 /// What is missing, and what to do.
 pub fn find() -> Result<PathBuf, String> {
-    let output = script(&["--find".as_ref()])?;
+    let output = output(script().arg("--find"))?;
     match output.status.success() {
         true => Ok(text(&output.stdout).trim().into()),
         false => Err(text(&output.stderr).trim().to_owned()),
@@ -31,37 +34,76 @@ pub fn find() -> Result<PathBuf, String> {
 ///
 /// What TLC writes, if it finds an error.
 pub fn run(configuration: &Path, dump: Option<&Path>) -> Result<Run, String> {
-    // Tests run side by side, so each takes one worker.
-    let mut arguments = vec![configuration, "-workers".as_ref(), "1".as_ref()];
+    let mut command = check(configuration);
     if let Some(dump) = dump {
-        arguments.extend(["-dump".as_ref(), "dot,actionlabels".as_ref(), dump]);
+        command.args(["-dump", "dot,actionlabels"]).arg(dump);
     }
-    let output = script(&arguments)?;
+    if std::env::var_os("JAVA_TOOL_OPTIONS").is_none() {
+        // Runs are short: compiling well takes longer than it saves.
+        command.env("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1");
+    }
+    let output = output(&mut command)?;
     let out = text(&output.stdout);
     let distinct = (out.lines())
         .filter_map(|line| line.strip_suffix(" distinct states found, 0 states left on queue."))
         .find_map(|line| line.rsplit(' ').next()?.parse().ok());
     match distinct {
         Some(distinct) if output.status.success() => Ok(Run { distinct }),
-        _ => Err(format!(
-            "TLC on {} ({}):\n{out}{}",
-            configuration.display(),
-            output.status,
-            text(&output.stderr)
-        )),
+        _ => Err(failure(configuration, &output)),
     }
 }
 
-fn script(arguments: &[&Path]) -> Result<Output, String> {
-    let script = specs().join("tlc");
-    let mut command = Command::new(&script);
-    command.args(arguments);
-    if std::env::var_os("JAVA_TOOL_OPTIONS").is_none() {
-        // Runs are short: compiling well takes longer than it saves.
-        command.env("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1");
+/// Whether all temporal properties of a `.cfg` hold. If not, TLC does not say which.
+///
+/// # Errors
+///
+/// What TLC writes, if it is anything but that they hold or do not.
+pub fn temporal_properties_hold(configuration: &Path) -> Result<bool, String> {
+    let output = output(&mut check(configuration))?;
+    verdict(&text(&output.stdout), output.status.code())
+        .ok_or_else(|| failure(configuration, &output))
+}
+
+/// Whether all temporal properties hold, from what TLC writes and its exit status; or nothing if it says
+/// neither that they do nor that they do not.
+pub fn verdict(out: &str, status: Option<i32>) -> Option<bool> {
+    let says = |message| out.lines().any(|line| line == message);
+    let hold = says("Model checking completed. No error has been found.")
+        // There were properties, and all states had been found.
+        && out.contains(" temporal properties for the complete state space ");
+    let violated = says("Error: Temporal properties were violated.");
+    match (hold, violated, status) {
+        (true, false, Some(0)) => Some(true),
+        (false, true, Some(VIOLATION_LIVENESS)) => Some(false),
+        _ => None,
     }
+}
+
+/// What TLC wrote.
+fn failure(configuration: &Path, output: &Output) -> String {
+    format!(
+        "TLC on {} ({}):\n{}{}",
+        configuration.display(),
+        output.status,
+        text(&output.stdout),
+        text(&output.stderr)
+    )
+}
+
+fn script() -> Command {
+    Command::new(specs().join("tlc"))
+}
+
+/// Tests run side by side, so each takes one worker.
+fn check(configuration: &Path) -> Command {
+    let mut command = script();
+    command.arg(configuration).args(["-workers", "1"]);
+    command
+}
+
+fn output(command: &mut Command) -> Result<Output, String> {
     let output = command.output();
-    output.map_err(|error| format!("{}: {error}", script.display()))
+    output.map_err(|error| format!("specs/tlc: {error}"))
 }
 
 fn text(bytes: &[u8]) -> String {
