@@ -972,13 +972,15 @@ OneKnowsAllLearn ==
     InDoubt(p, t) /\ Decided(q, t) ~> Decided(p, t) \/ ~({p, q} \subseteq up)
 
 (***************************************************************************)
-(* Whoever has begun or works for a transaction tells an outcome of it.    *)
-(* This fails by design: an abort is presumed and need not be told, and a  *)
-(* crash forgets what was neither promised nor decided.                    *)
+(* Where somebody has promised, everybody who took part tells an outcome,  *)
+(* the coordinator too.  This fails by design: an abort is presumed, and a *)
+(* coordinator that crashed before it logged has nothing left to decide.   *)
 (***************************************************************************)
 EverybodyDecides ==
   \A p \in Processes, t \in Transactions :
-    p \in told[t]["begun"] \union told[t]["working"] ~> Decided(p, t)
+    /\ told[t]["prepared"] # {}
+    /\ p \in told[t]["prepared"] \union {Coordinator}
+    ~> Decided(p, t)
 
 (***************************************************************************)
 (* AC4: if nothing fails and all vote Yes, all commit.  That a timer fires *)

@@ -1,31 +1,17 @@
-//! Liveness: TLC's verdict on each property of an instance is the expected one, and each assumption of
-//! fairness is needed.
+//! Liveness: TLC's verdict on each property of an instance is that of Quorate's checker on the model, under the
+//! same fairness; and each assumption of fairness is needed, in both.
 
 use libtest_mimic::Failed;
+use quorate::two_phase_commit::{COORDINATOR, Timer};
+use quorate_models::checker::{Answer, Fairness, Options, explore};
+use quorate_models::system::{Action, System};
+use quorate_models::two_phase_commit::liveness::{
+    ALL_COMMIT, COMMIT_FORGOTTEN, EVERYBODY_DECIDES, IN_DOUBT_DECIDES, NON_BLOCKING,
+    ONE_KNOWS_ALL_LEARN, claims,
+};
 
-use super::instance::{Instance, instances};
+use super::instance::{Instance, TwoPhaseCommitModel, instances};
 use super::{SPEC, Scratch, removal, spec_text, tlc};
-
-/// Whether a property holds on an instance: the instance, the property, the verdict.
-const EXPECTED: [(&str, &str, bool); 17] = [
-    ("large-live-cooperative", "InDoubtDecides", true),
-    ("large-live-cooperative", "CommitForgotten", true),
-    ("large-live-two", "InDoubtDecides", true),
-    ("large-live-two", "CommitForgotten", true),
-    ("live-blocking", "NonBlocking", false),
-    ("live-blocking-cooperative", "NonBlocking", false),
-    ("live-cooperative", "InDoubtDecides", true),
-    ("live-cooperative", "CommitForgotten", true),
-    ("live-everybody", "EverybodyDecides", false),
-    ("live-impatient", "AllCommit", false),
-    ("live-learning", "OneKnowsAllLearn", false),
-    ("live-learning-cooperative", "OneKnowsAllLearn", true),
-    ("live-one", "InDoubtDecides", true),
-    ("live-one", "CommitForgotten", true),
-    ("live-patient", "AllCommit", true),
-    ("live-two", "InDoubtDecides", true),
-    ("live-two", "CommitForgotten", true),
-];
 
 /// A small instance, and a property that does not hold there unless this action is fair.
 pub const FAIRNESS_MATTERS_IN: [(&str, &str, &str); 7] = [
@@ -39,54 +25,155 @@ pub const FAIRNESS_MATTERS_IN: [(&str, &str, &str); 7] = [
     ("RecoverParticipant", "live-one", "InDoubtDecides"),
 ];
 
-/// The expected verdicts on an instance: each property, and whether it holds.
-pub fn expected(instance: &str) -> Vec<(&'static str, bool)> {
-    let verdicts = EXPECTED.iter().filter(|(of, ..)| *of == instance);
-    verdicts
-        .map(|&(_, property, holds)| (property, holds))
-        .collect()
+/// The model's name of a property of the spec.
+const NAMES: [(&str, &str); 6] = [
+    ("InDoubtDecides", IN_DOUBT_DECIDES),
+    ("CommitForgotten", COMMIT_FORGOTTEN),
+    ("NonBlocking", NON_BLOCKING),
+    ("OneKnowsAllLearn", ONE_KNOWS_ALL_LEARN),
+    ("EverybodyDecides", EVERYBODY_DECIDES),
+    ("AllCommit", ALL_COMMIT),
+];
+
+type Assumption = Fairness<TwoPhaseCommitModel>;
+
+/// What the spec's `Fairness` assumes, of the model.
+fn fairness() -> Vec<Assumption> {
+    vec![
+        System::deliveries(),
+        System::timers(),
+        System::flushes(),
+        System::recoveries(),
+    ]
 }
 
-/// Each property of an instance has an expected verdict, and nothing else has one. As TLC does not say
-/// which property is violated, one that is expected to be stands alone.
-pub fn each_property_has_a_verdict() -> Result<(), Failed> {
-    let instances = instances(SPEC)?;
-    let mut of_instances = Vec::new();
-    for instance in &instances {
-        let name = instance.name.as_str();
-        of_instances.extend(instance.properties.iter().map(|p| (name, p.as_str())));
-        let expected = expected(name);
-        if expected.len() > 1 && expected.iter().any(|(_, holds)| !holds) {
-            return Err(format!("{name}: which of {expected:?} is violated?").into());
+/// The same without an action of the spec.
+fn fairness_without(action: &str) -> Result<Vec<Assumption>, Failed> {
+    let without = |class| vec![Fairness::weak("but for one action", class)];
+    let [deliveries, timers, flushes, recoveries] = [
+        System::deliveries(),
+        System::timers(),
+        System::flushes(),
+        System::recoveries(),
+    ];
+    Ok(match action {
+        "Receive" => vec![timers, flushes, recoveries],
+        "Flush" => vec![deliveries, timers, recoveries],
+        "Deadline" => [
+            without(|model, action| match action {
+                Action::Timeout(_, timer) if matches!(**timer, Timer::Deadline(_)) => None,
+                _ => (System::timers().class)(model, action),
+            }),
+            vec![deliveries, flushes, recoveries],
+        ]
+        .concat(),
+        "Resend" => [
+            without(|model, action| match action {
+                Action::Timeout(_, timer) if matches!(**timer, Timer::Resend(_)) => None,
+                _ => (System::timers().class)(model, action),
+            }),
+            vec![deliveries, flushes, recoveries],
+        ]
+        .concat(),
+        "AskAround" => [
+            without(|model, action| match action {
+                Action::Timeout(_, timer) if matches!(**timer, Timer::Inquire(_)) => None,
+                _ => (System::timers().class)(model, action),
+            }),
+            vec![deliveries, flushes, recoveries],
+        ]
+        .concat(),
+        "RecoverCoordinator" => [
+            without(|model, action| match action {
+                Action::Recover(COORDINATOR) => None,
+                _ => (System::recoveries().class)(model, action),
+            }),
+            vec![deliveries, timers, flushes],
+        ]
+        .concat(),
+        "RecoverParticipant" => [
+            without(|model, action| match action {
+                Action::Recover(process) if *process != COORDINATOR => None,
+                _ => (System::recoveries().class)(model, action),
+            }),
+            vec![deliveries, timers, flushes],
+        ]
+        .concat(),
+        _ => return Err(format!("which actions of the model are {action}?").into()),
+    })
+}
+
+/// Whether a property of the spec holds on the instance of the model, by Quorate's checker.
+fn model_says(
+    instance: &Instance,
+    property: &str,
+    fairness: &[Assumption],
+) -> Result<bool, Failed> {
+    let named = NAMES.iter().find(|(of_spec, _)| *of_spec == property);
+    let (_, name) = named.ok_or_else(|| format!("the model has no property {property}"))?;
+    let claims = claims(&instance.parameters()).into_iter();
+    let claim: Vec<_> = claims.filter(|claim| claim.name == *name).collect();
+    let exploration = explore(&instance.model(), &claim, fairness, &Options::default());
+    match (exploration.exhausted(), exploration.verdicts[0].answer) {
+        (true, Answer::Holds) => Ok(true),
+        (true, Answer::Fails) => Ok(false),
+        _ => Err(format!("{property} is undecided on {}", instance.name).into()),
+    }
+}
+
+/// The properties of an instance that hold on the model.
+pub fn properties_that_hold(instance: &Instance) -> Result<Vec<&str>, Failed> {
+    let mut hold = Vec::new();
+    for property in &instance.properties {
+        if model_says(instance, property, &fairness())? {
+            hold.push(property.as_str());
         }
     }
-    let of_table: Vec<_> = EXPECTED.iter().map(|&(i, p, _)| (i, p)).collect();
-    match of_instances == of_table {
-        true => Ok(()),
-        false => Err(format!("instances: {of_instances:?}; EXPECTED: {of_table:?}").into()),
+    Ok(hold)
+}
+
+/// As TLC does not say which property is violated, one that is stands alone; and the instances show
+/// properties that hold and properties that do not.
+pub fn what_is_violated_stands_alone() -> Result<(), Failed> {
+    let (mut hold, mut fail) = (0, 0);
+    for instance in instances(SPEC)?.iter().filter(|i| !i.properties.is_empty()) {
+        let holding = properties_that_hold(instance)?.len();
+        match (holding, instance.properties.len()) {
+            (0, 1) => fail += 1,
+            (some, all) if some == all => hold += 1,
+            _ => return Err(format!("{}: which property is violated?", instance.name).into()),
+        }
     }
+    assert!(hold >= 3 && fail >= 3, "{hold} instances hold, {fail} fail");
+    Ok(())
 }
 
-/// TLC's verdict on the properties of an instance is the expected one.
-pub fn verdict_is_as_expected(instance: &Instance) -> Result<(), Failed> {
-    let expected = expected(&instance.name).iter().all(|(_, holds)| *holds);
+/// TLC's verdict on the properties of an instance is the model's.
+pub fn verdicts_agree(instance: &Instance) -> Result<(), Failed> {
+    let all = properties_that_hold(instance)?.len() == instance.properties.len();
     let text = instance.configuration("FairSpec", &instance.properties);
-    compare(instance, &spec_text()?, &text, expected)
+    compare(instance, &spec_text()?, &text, all)
 }
 
-/// Without any fairness the property is violated: what is to lead to something occurs, and not only
-/// together with it.
+/// Without any fairness the property is violated, in the spec and in the model: what is to lead to
+/// something occurs, and not only together with it.
 pub fn is_violated_without_fairness(instance: &Instance, property: &str) -> Result<(), Failed> {
+    if model_says(instance, property, &[])? {
+        return Err(format!("the model's {property} holds without fairness").into());
+    }
     let text = instance.configuration("Spec", &[property]);
     compare(instance, &spec_text()?, &text, false)
 }
 
-/// If this one action is not fair, the property is violated.
+/// If this one action is not fair, the property is violated, in the spec and in the model.
 pub fn is_violated_without_fair(
     action: &str,
     instance: &Instance,
     property: &str,
 ) -> Result<(), Failed> {
+    if model_says(instance, property, &fairness_without(action)?)? {
+        return Err(format!("the model's {property} holds without fair {action}").into());
+    }
     let spec = removal::without_fairness(&spec_text()?, action);
     let text = instance.configuration("FairSpec", &[property]);
     compare(instance, &spec, &text, false)
