@@ -322,3 +322,114 @@ fn a_mutant_is_not_explored_in_a_framework_that_it_does_not_live_in() {
     let framework = ["--instance", "actor-model"];
     assert_refused(&[&explore[..], &framework].concat(), &["own environment"]);
 }
+
+#[test]
+fn fingerprints_of_128_bits_count_the_same_states_with_less_doubt() {
+    let reports = ["64", "128"].map(|bits| {
+        let output = models(&[&SMALL[..], &["--format", "json", "--fingerprint", bits]].concat());
+        assert_eq!(code(&output), 0);
+        json_lines(&output).remove(0)
+    });
+    assert_eq!(reports[0]["states"], reports[1]["states"]);
+    let chance = |report: &Value| report["collision_chance"].as_f64().expect("a number");
+    assert!(chance(&reports[0]) < 1e-9);
+    assert!(chance(&reports[1]) < chance(&reports[0]) * 1e-18);
+    assert_refused(&["check", "--fingerprint", "96"], &["96", "64", "128"]);
+}
+
+/// Too large to be exhausted in a second, or in ten.
+const ENDLESS: [&str; 16] = [
+    "check",
+    "two-phase-commit",
+    "--participants",
+    "6",
+    "--transactions",
+    "3",
+    "--crashes",
+    "3",
+    "--down-max",
+    "3",
+    "--drops",
+    "3",
+    "--timers",
+    "never",
+    "--format",
+    "json",
+];
+
+#[test]
+fn a_search_out_of_time_is_not_exhausted_and_says_how_far_it_came() {
+    let output = models(&[&ENDLESS[..], &["--time", "1"]].concat());
+    assert_eq!(code(&output), 3);
+    let report = json_lines(&output).remove(0);
+    assert_eq!(report["exhausted"], false);
+    assert_eq!(report["stopped"], "at the time limit");
+    assert!(report["states"]["unique"].as_u64() > Some(100));
+    let undecided = |p: &Value| p["holds"].is_null();
+    assert!(
+        report["properties"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .any(undecided)
+    );
+    assert_refused(&["check", "--time", "0"], &["--time"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_a_search_which_still_reports() {
+    let mut checker = Command::new(env!("CARGO_BIN_EXE_quorate-models"))
+        .args(ENDLESS)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the checker starts");
+    // Its first line says that the search is under way.
+    let mut progress = BufReader::new(checker.stderr.take().expect("it is piped"));
+    let mut line = String::new();
+    progress.read_line(&mut line).expect("it writes lines");
+    assert!(line.contains("states"), "{line}");
+    let interrupt = Command::new("kill")
+        .args(["-INT", &checker.id().to_string()])
+        .status();
+    assert!(interrupt.expect("kill starts").success());
+    let mut rest = String::new();
+    progress.read_to_string(&mut rest).expect("it ends");
+    let output = checker.wait_with_output().expect("the checker ends");
+    assert_eq!(code(&output), 3);
+    let report = json_lines(&output).remove(0);
+    assert_eq!(report["exhausted"], false);
+    assert_eq!(report["stopped"], "when it was interrupted");
+}
+
+#[test]
+fn a_claim_about_fair_runs_comes_with_its_fairness_and_a_run_that_goes_on_for_ever() {
+    let check = ["check", "two-phase-commit", "--instance", "gone-for-good"];
+    let output = models(&[&check[..], &["--format", "json"]].concat());
+    assert_eq!(code(&output), 0);
+    let report = json_lines(&output).remove(0);
+    let fairness = report["fairness"].as_array().expect("a list");
+    assert!(
+        fairness
+            .iter()
+            .all(|f| f["name"].is_string() && f["strength"] == "weak")
+    );
+    let properties = report["properties"].as_array().expect("a list");
+    let blocks = properties
+        .iter()
+        .find(|p| p["kind"] == "leads to" && p["holds"] == false);
+    let blocks = blocks.expect("two-phase commit blocks");
+    let steps = blocks["counterexample"].as_array().expect("a run").len();
+    assert_eq!(blocks["cycle"].as_u64(), Some(steps as u64));
+    let text = models(&check);
+    let text = String::from_utf8_lossy(&text.stdout);
+    for part in [
+        "fairness of delivery",
+        "(weak)",
+        "for ever nothing",
+        "explore two-phase-commit",
+    ] {
+        assert!(text.contains(part), "{part:?} is in {text}");
+    }
+}

@@ -12,8 +12,9 @@ use quorate::two_phase_commit::{Published, TwoPhaseCommit};
 use quorate_models::catalogue;
 use quorate_models::checker::{Condition, Options, Property, Run, explore};
 use quorate_models::explorer::{DEFAULT_ADDRESS, Site, address_of_run};
-use quorate_models::system::{Disk, SystemState};
+use quorate_models::system::{Disk, NetworkKind, System, SystemState};
 use quorate_models::two_phase_commit::application::Clients;
+use quorate_models::two_phase_commit::liveness::{self, IN_DOUBT_DECIDES};
 use quorate_models::two_phase_commit::mutants::{MUTANTS, Mutant};
 use quorate_models::two_phase_commit::parameters::{Parameters, instances};
 use quorate_models::two_phase_commit::{self, Model};
@@ -81,6 +82,11 @@ fn trials(tools: Option<&Tools>) -> Vec<Trial> {
             "a_mutants_counterexample_opens_under_the_address_that_its_report_prints",
             instance(mutant().instance),
             |page| Box::pin(opens_a_counterexample(page)),
+        ),
+        trial(
+            "a_lasso_opens_as_a_path_of_its_stem_and_one_turn",
+            stabilising_bag(),
+            |page| Box::pin(opens_a_lasso(page)),
         ),
     ]
 }
@@ -204,6 +210,32 @@ async fn opens_a_counterexample(page: &Page) -> Result {
     assert_eq!(page.drawn("crash").await?, 1);
     page.browser.click("Run to completion").await?;
     page.browser.see("Counterexample found").await?;
+    Ok(())
+}
+
+/// A bag, on which inquiries can keep a coordinator from its deadline, if timers are weakly fair only.
+fn stabilising_bag() -> Parameters {
+    let mut parameters = instance("no-crash");
+    parameters.participants = 1;
+    parameters.environment.network = NetworkKind::Bag;
+    parameters.environment.crashes = 1;
+    parameters.environment.stabilises = true;
+    parameters
+}
+
+async fn opens_a_lasso(page: &Page) -> Result {
+    let claims = liveness::claims(&stabilising_bag()).into_iter();
+    let claims: Vec<_> = claims.filter(|c| c.name == IN_DOUBT_DECIDES).collect();
+    let weak = [System::deliveries(), System::timers(), System::recoveries()];
+    let exploration = explore(&page.model, &claims, &weak, &Options::default());
+    let lasso = exploration.verdicts[0].counterexample();
+    let lasso = lasso.expect("weak fairness is not enough");
+    let begins = lasso.cycle.expect("a run that goes on for ever");
+    assert!(begins < lasso.steps.len(), "it does not stand still");
+    let (_, at_the_beginning) = &lasso.steps[begins - 1];
+    assert_eq!(at_the_beginning, lasso.last());
+    page.open_run(lasso).await?;
+    assert_eq!(page.drawn("step").await?, lasso.steps.len() + 1);
     Ok(())
 }
 

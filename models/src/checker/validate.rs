@@ -132,17 +132,14 @@ where
         let is_goal = |state: &&M::State| condition.is_goal(model, state, case);
         let is_trigger = |state: &&M::State| condition.is_trigger(model, state, case);
         match condition {
-            Condition::Eventually(_) => !states.iter().any(|state| is_goal(state)),
+            Condition::Eventually(_) => !states.iter().any(&is_goal),
             Condition::LeadsTo { .. } => {
                 // After the last goal, and on the cycle there is none.
-                let after = states
-                    .iter()
-                    .rposition(|state| is_goal(state))
-                    .map_or(0, |at| at + 1);
-                after <= begins && states[after..].iter().any(|state| is_trigger(state))
+                let after = states.iter().rposition(&is_goal).map_or(0, |at| at + 1);
+                after <= begins && states[after..].iter().any(is_trigger)
             }
-            Condition::InfinitelyOften(_) => !cycle.iter().any(|state| is_goal(state)),
-            Condition::EventuallyAlways(_) => !cycle.iter().all(|state| is_goal(state)),
+            Condition::InfinitelyOften(_) => !cycle.iter().any(&is_goal),
+            Condition::EventuallyAlways(_) => !cycle.iter().all(is_goal),
             Condition::Always(_)
             | Condition::Sometimes(_)
             | Condition::EveryStep(_)

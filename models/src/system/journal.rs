@@ -125,6 +125,9 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         let mut lines = Vec::new();
         let mut at = &run.initial;
         for (number, (action, next)) in (1..).zip(&run.steps) {
+            if run.cycle == Some(number - 1) {
+                lines.push("     and from here on for ever, again and again:".to_owned());
+            }
             lines.push(format!("{number:>3}. {}", self.sentence(action)));
             let (_, events) = self
                 .explain(at, action)
@@ -135,6 +138,11 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                     .map(|event| format!("       {}", self.event(event))),
             );
             at = next;
+        }
+        if run.is_dead_end() {
+            let nothing =
+                "     and from here on for ever nothing, for nothing fair is left to happen";
+            lines.push(nothing.to_owned());
         }
         lines.push("at the end:".to_owned());
         lines.extend(self.beliefs(at).lines().map(|line| format!("     {line}")));

@@ -199,7 +199,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 change.next().drops += 1;
             }
             Action::Timeout(id, timer) => {
-                self.campaigns(&mut change, id, timer);
+                self.note_campaign(&mut change, id, timer);
                 self.happens(&mut change, id, Happening::Timeout(timer), journal);
             }
             Action::Submit(id, request) => {

@@ -89,7 +89,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     }
 
     /// Notes whose campaign is the last, if a timer begins one and that matters.
-    pub(super) fn campaigns(
+    pub(super) fn note_campaign(
         &self,
         change: &mut Change<'_, P, A>,
         id: ProcessId,
