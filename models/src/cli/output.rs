@@ -154,7 +154,12 @@ pub fn checks(reports: &[CheckReport]) {
             ));
         }
         for property in &report.properties {
-            counterexample(report, property);
+            // Of what is expected to fail, one run is enough to read.
+            if report.outcome_of(property) != Outcome::AsExpected
+                || is_shortest(reports, report, property)
+            {
+                counterexample(report, property);
+            }
         }
     }
     let unchecked = reports.iter().flat_map(|report| &report.unchecked).unique();
@@ -201,6 +206,16 @@ fn claims(reports: &[CheckReport]) {
         claims.add_row([model, name, kind, expected, &verdict]);
     }
     print(&claims.to_string());
+}
+
+/// Whether no other instance has a shorter counterexample to the same claim.
+fn is_shortest(reports: &[CheckReport], report: &CheckReport, property: &PropertyReport) -> bool {
+    let length = |p: &PropertyReport| p.counterexample.as_ref().map(Vec::len);
+    let runs = reports.iter().filter(|other| other.model == report.model);
+    let runs = runs.flat_map(|other| other.properties.iter().map(move |p| (other, p)));
+    let of_claim = runs.filter(|(_, p)| p.name == property.name && p.counterexample.is_some());
+    let shortest = of_claim.min_by_key(|(_, p)| length(p));
+    shortest.is_none_or(|(other, _)| other.instance == report.instance)
 }
 
 fn counterexample(report: &CheckReport, property: &PropertyReport) {
