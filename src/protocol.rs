@@ -78,6 +78,20 @@ pub trait Protocol {
     /// them off the state, so that they are not part of what it explores.
     fn timers(&self, state: &Self::State) -> Vec<Self::Timer>;
 
+    /// Whom the timer suspects of being down, if that is what it means when it fires: nothing was heard
+    /// of that process for too long. An environment whose timers are accurate fires it only if the process
+    /// is down.
+    fn suspects(&self, _timer: &Self::Timer) -> Option<ProcessId> {
+        None
+    }
+
+    /// Whether the process that the timer fires at begins a campaign: it tries to become the one that
+    /// leads, which may thwart others that try. An environment whose timers are accurate has one campaign
+    /// at a time.
+    fn campaigns(&self, _timer: &Self::Timer) -> bool {
+        false
+    }
+
     /// Folds one record into what a disk holds. Total: any record may follow any other.
     fn apply(durable: &mut Self::Durable, record: &Self::Record);
 

@@ -24,17 +24,28 @@ const BOTH: [bool; 2] = [false, true];
 
 fn environments(disks: &[Disk], drops: &[u8]) -> Vec<Environment> {
     let faults = [(0, false), (1, false), (1, true)];
-    let timers = [Timers::Asynchronous, Timers::Never];
-    let environment =
-        |(network, drops, (crashes, recovery), disk, timers): (_, &u8, _, &Disk, _)| Environment {
-            network,
-            drops: *drops,
-            crashes,
-            recovery,
-            disk: *disk,
-            timers,
-            ..Environment::default()
-        };
+    let timers = [
+        (Timers::Asynchronous, false),
+        (Timers::Asynchronous, true),
+        (Timers::Accurate, false),
+        (Timers::Never, false),
+    ];
+    let environment = |(network, drops, (crashes, recovery), disk, (timers, stabilises)): (
+        _,
+        &u8,
+        _,
+        &Disk,
+        _,
+    )| Environment {
+        network,
+        drops: *drops,
+        crashes,
+        recovery,
+        disk: *disk,
+        timers,
+        stabilises,
+        ..Environment::default()
+    };
     iproduct!(NETWORKS, drops, faults, disks, timers)
         .map(environment)
         .collect()

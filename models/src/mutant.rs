@@ -2,7 +2,7 @@
 //!
 //! A bug in a decision is a rule overridden. A bug in the order or the durability of effects is a
 //! [`Mutated`] protocol that rewrites them; a disk that forgets is one that rewrites what a start
-//! recovers.
+//! recovers; a timer that is forgotten is one that it never sets.
 
 use std::fmt::{self, Debug};
 
@@ -18,7 +18,10 @@ pub type RewriteEffects<P> = fn(
 /// Rewrites what a process finds on its disk when it starts.
 pub type RewriteRecovered<P> = fn(me: ProcessId, durable: &mut <P as Protocol>::Durable);
 
-/// A protocol whose effects and recovery are rewritten. Without rewrites it is the protocol itself.
+/// Whether a timer is one that is forgotten to be set.
+pub type ForgottenTimer<P> = fn(timer: &<P as Protocol>::Timer) -> bool;
+
+/// A protocol whose effects, recovery and timers are rewritten. Without rewrites it is the protocol itself.
 pub struct Mutated<P: Protocol> {
     /// What is mutated.
     pub protocol: P,
@@ -26,6 +29,25 @@ pub struct Mutated<P: Protocol> {
     pub effects: Option<RewriteEffects<P>>,
     /// The bug in recovery, if that is where it is.
     pub recovered: Option<RewriteRecovered<P>>,
+    /// The timers that are never set, if that is where the bug is.
+    pub forgotten: Option<ForgottenTimer<P>>,
+}
+
+impl<P: Protocol> Mutated<P> {
+    /// The protocol without a bug.
+    pub fn of(protocol: P) -> Self {
+        Self {
+            protocol,
+            effects: None,
+            recovered: None,
+            forgotten: None,
+        }
+    }
+
+    fn is_forgotten(&self, timer: &P::Timer) -> bool {
+        self.forgotten
+            .is_some_and(|is_forgotten| is_forgotten(timer))
+    }
 }
 
 impl<P: Protocol + Debug> Debug for Mutated<P> {
@@ -34,6 +56,7 @@ impl<P: Protocol + Debug> Debug for Mutated<P> {
             .field("protocol", &self.protocol)
             .field("effects", &self.effects.is_some())
             .field("recovered", &self.recovered.is_some())
+            .field("forgotten", &self.forgotten.is_some())
             .finish()
     }
 }
@@ -77,13 +100,26 @@ impl<P: Protocol> Protocol for Mutated<P> {
         if let (Some(rewrite), Some(before)) = (self.effects, before) {
             wanted = rewrite(&before, state, wanted);
         }
+        wanted.retain(
+            |effect| !matches!(effect, Effect::SetTimer(timer) if self.is_forgotten(timer)),
+        );
         let mut all = effects.take();
         all.extend(wanted.into_iter().map(outer_effect));
         *effects = Effects::from(all);
     }
 
     fn timers(&self, state: &P::State) -> Vec<P::Timer> {
-        self.protocol.timers(state)
+        let mut timers = self.protocol.timers(state);
+        timers.retain(|timer| !self.is_forgotten(timer));
+        timers
+    }
+
+    fn suspects(&self, timer: &P::Timer) -> Option<ProcessId> {
+        self.protocol.suspects(timer)
+    }
+
+    fn campaigns(&self, timer: &P::Timer) -> bool {
+        self.protocol.campaigns(timer)
     }
 
     fn apply(durable: &mut P::Durable, record: &P::Record) {

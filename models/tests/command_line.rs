@@ -137,6 +137,20 @@ fn flags_mean_the_same_before_and_after_the_models_name() {
 }
 
 #[test]
+fn assumptions_about_time_are_flags_and_parameters() {
+    for (flags, timers, stabilises) in [
+        (&["--timers", "accurate"][..], "accurate", false),
+        (&["--stabilises"], "asynchronous", true),
+    ] {
+        let output = models(&[&SMALL[..], flags, &["--format", "json"]].concat());
+        assert_eq!(code(&output), 0);
+        let parameters = &json_lines(&output)[0]["parameters"];
+        assert_eq!(parameters["timers"], timers);
+        assert_eq!(parameters["stabilises"], stabilises);
+    }
+}
+
+#[test]
 fn an_instance_with_other_parameters_is_not_reported_under_its_name_alone() {
     let changed = ["--participants", "1", "--crashes", "0", "--format", "json"];
     let output = models(&[&SMALL[..], &changed].concat());
@@ -239,6 +253,14 @@ fn parameters_that_make_no_sense_are_refused_with_the_reason() {
             "lose every message",
         ),
         (&["--pending-max", "0"], "never let a process take an input"),
+        (
+            &["--timers", "accurate", "--stabilises", "true"],
+            "accurate from the start",
+        ),
+        (
+            &["--timers", "never", "--stabilises"],
+            "timers never forbids it",
+        ),
         (&["--framework", "actor-model"], "ActorModel"),
         (&["--crashes", "many"], "many"),
         (&["--memory", "0"], "0"),

@@ -115,6 +115,7 @@ impl Instance {
                     true => Timers::Asynchronous,
                     false => Timers::Never,
                 },
+                stabilises: false,
             },
         };
         if let Err(why) = parameters.validate() {

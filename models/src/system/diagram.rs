@@ -29,6 +29,8 @@ struct Row {
     /// Who acted, and how, if it was a process.
     mark: Option<(usize, Mark)>,
     lines: Vec<Line>,
+    /// Whether it is the step from which on nothing fails.
+    stabilises: bool,
 }
 
 /// How a process came to act.
@@ -179,6 +181,7 @@ impl<P: Protocol + 'static> Story<P> {
                 let outage = self.outages.iter_mut().rfind(|o| o.lane == id.index());
                 outage.expect("what recovers was down").to = Some(row);
             }
+            Action::Stabilise => self.rows[row].stabilises = true,
         }
         self.happened(events);
     }
@@ -218,6 +221,8 @@ impl<P: Protocol + 'static> Story<P> {
                     self.line(envelope.from, LineKind::Lost, on_the_way(&envelope));
                 }
                 Event::Told(id, output) => self.line(id, LineKind::Told, format!("{output:?}")),
+                // A row of its own tells it.
+                Event::Stabilised => {}
             }
         }
     }

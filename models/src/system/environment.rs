@@ -23,6 +23,8 @@ pub enum Timers {
     Asynchronous,
     /// Never: nothing is ever late.
     Never,
+    /// Only when everything else has come to rest; suspicions are right, and campaigns one at a time.
+    Accurate,
 }
 
 /// The environment that processes are placed in. All bounds are guards on actions: nothing is cut off
@@ -47,6 +49,8 @@ pub struct Environment {
     pub pending_max: u8,
     /// When timers fire.
     pub timers: Timers,
+    /// Whether at some moment, which may be any, faults come to an end and timers become accurate.
+    pub stabilises: bool,
 }
 
 impl Default for Environment {
@@ -62,6 +66,7 @@ impl Default for Environment {
             disk: Disk::Atomic,
             pending_max: 2,
             timers: Timers::Asynchronous,
+            stabilises: false,
         }
     }
 }
@@ -86,6 +91,20 @@ impl Environment {
         if self.pending_max == 0 {
             return Err(
                 "pending-max 0 would never let a process take an input: give at least 1".into(),
+            );
+        }
+        if self.stabilises && self.timers == Timers::Accurate {
+            return Err(
+                "stabilises has no meaning with timers that are accurate from the start: leave it off, \
+                 or choose --timers asynchronous"
+                    .into(),
+            );
+        }
+        if self.stabilises && self.timers == Timers::Never {
+            return Err(
+                "stabilises lets timers fire, and timers never forbids it: choose --timers asynchronous, \
+                 or leave stabilises off"
+                    .into(),
             );
         }
         if usize::from(self.down_max) > processes {
@@ -152,6 +171,9 @@ pub struct EnvironmentFlags {
     /// When timers fire
     #[arg(long, value_enum)]
     pub timers: Option<Timers>,
+    /// Whether faults may come to an end, and timers become accurate
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub stabilises: Option<bool>,
 }
 
 impl EnvironmentFlags {
@@ -171,5 +193,6 @@ impl EnvironmentFlags {
         put(&mut environment.disk, self.disk);
         put(&mut environment.pending_max, self.pending_max);
         put(&mut environment.timers, self.timers);
+        put(&mut environment.stabilises, self.stabilises);
     }
 }

@@ -52,7 +52,7 @@ impl<T, M> Interned<T, M> {
 }
 
 /// The same on every run: two hashes, independent of each other.
-fn content_hash<T: Hash>(value: &T) -> u128 {
+pub(super) fn content_hash<T: Hash>(value: &T) -> u128 {
     const SEEDS: [u64; 2] = [0x5155_4f52_4154_4521, 0x494e_5445_524e_4544];
     let [high, low] = SEEDS.map(|seed| quality::FixedState::with_seed(seed).hash_one(value));
     u128::from(high) << 64 | u128::from(low)

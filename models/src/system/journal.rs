@@ -22,6 +22,8 @@ pub enum Event<P: Protocol> {
     Sent(Envelope<P::Message>, bool),
     /// The application was told.
     Told(ProcessId, P::Output),
+    /// Faults came to an end, and timers became accurate.
+    Stabilised,
 }
 
 /// Collects [`Event`]s, or does not. Only results of steps are remembered, so what is to be told is worked out
@@ -107,6 +109,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 )
             }
             Action::Recover(process) => format!("{} recovers", name(process)),
+            Action::Stabilise => "the system stabilises".to_owned(),
         }
     }
 
@@ -169,6 +172,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 name(to)
             ),
             Event::Told(process, output) => format!("{} tells: {output:?}", name(process)),
+            Event::Stabilised => "from now on nothing fails, and timers are accurate".to_owned(),
         }
     }
 
@@ -215,6 +219,15 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         if self.environment.drops > 0 {
             let most = self.environment.drops;
             line("drops", &format!("{} of {most}", state.drops));
+        }
+        if state.stable {
+            line("time", "stable: no more faults, accurate timers");
+        }
+        if let Some(id) = state.campaigned {
+            line(
+                "campaigns",
+                &format!("the last is {}'s", self.protocol.name(id)),
+            );
         }
         text
     }

@@ -145,7 +145,8 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 match event {
                     Event::Sent(envelope, _) => sent.push(self.intern_envelope(envelope)),
                     Event::Told(_, output) => told.push(output),
-                    Event::Wrote(..) | Event::Durable(..) | Event::Lost(..) => {}
+                    Event::Wrote(..) | Event::Durable(..) | Event::Lost(..) | Event::Stabilised => {
+                    }
                 }
             }
             Outcome {

@@ -22,12 +22,14 @@ use stateright::{Model, Path, Property};
 
 mod diagram;
 mod environment;
+mod fairness;
 mod interned;
 mod journal;
 mod memory;
 mod network;
 mod process;
 mod state;
+mod time;
 #[cfg(debug_assertions)]
 mod timers;
 mod view;
@@ -102,6 +104,8 @@ pub enum Action<P: Protocol + 'static> {
     Crash(ProcessId, Envelopes<P::Message>),
     /// A process comes up again with what its disk holds.
     Recover(ProcessId),
+    /// Faults come to an end, and timers become accurate.
+    Stabilise,
 }
 
 impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
@@ -163,6 +167,8 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             view: self.intern_view(self.application.initial()),
             crashes: 0,
             drops: 0,
+            stable: false,
+            campaigned: None,
         };
         let mut change = Change::of(&blank);
         for id in self.ids() {
@@ -193,6 +199,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 change.next().drops += 1;
             }
             Action::Timeout(id, timer) => {
+                self.note_campaign(&mut change, id, timer);
                 self.happens(&mut change, id, Happening::Timeout(timer), journal);
             }
             Action::Submit(id, request) => {
@@ -207,6 +214,10 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 change.next().crashes += 1;
             }
             Action::Recover(id) => self.happens(&mut change, id, Happening::Start, journal),
+            Action::Stabilise => {
+                change.next().stable = true;
+                journal.note(vec![Event::Stabilised]);
+            }
         }
         change.into_next()
     }
@@ -259,7 +270,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                     *went_out = outbox.send(&self.environment, envelope);
                 }
                 Event::Told(_, output) => outputs.push(&*output),
-                Event::Wrote(..) | Event::Durable(..) | Event::Lost(..) => {}
+                Event::Wrote(..) | Event::Durable(..) | Event::Lost(..) | Event::Stabilised => {}
             }
         }
         change.set_outbox(id, self.intern_outbox(outbox));
@@ -305,19 +316,13 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> Model for System<P, A> 
                 actions.push(Action::Flush(id));
             }
         }
-        if environment.timers == Timers::Asynchronous {
-            for (id, _) in state.processes() {
-                if memo(id).takes_input {
-                    let timers = memo(id).timers.iter();
-                    actions.extend(timers.map(|&timer| Action::Timeout(id, timer)));
-                }
-            }
-        }
-        if state.drops < environment.drops {
+        self.timeouts(state, actions);
+        if state.drops < environment.drops && !state.stable {
             actions.extend(deliverable().map(|&envelope| Action::Drop(envelope)));
         }
-        let may_crash =
-            state.crashes < environment.crashes && state.down() < usize::from(environment.down_max);
+        let may_crash = state.crashes < environment.crashes
+            && state.down() < usize::from(environment.down_max)
+            && !state.stable;
         for (id, process) in state.processes() {
             match process.state {
                 Some(_) if may_crash => {
@@ -327,6 +332,9 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> Model for System<P, A> 
                 None if environment.recovery => actions.push(Action::Recover(id)),
                 _ => {}
             }
+        }
+        if environment.stabilises && !state.stable {
+            actions.push(Action::Stabilise);
         }
     }
 

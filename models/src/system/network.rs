@@ -48,7 +48,8 @@ impl<M: Debug> Debug for Envelope<M> {
 }
 
 impl<M> Envelope<M> {
-    fn link(&self) -> (ProcessId, ProcessId) {
+    /// From whom to whom.
+    pub fn link(&self) -> (ProcessId, ProcessId) {
         (self.from, self.to)
     }
 }

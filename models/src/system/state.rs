@@ -24,6 +24,10 @@ pub struct SystemState<P: Protocol + 'static, A: Application<P> + 'static> {
     pub crashes: u8,
     /// Drops so far.
     pub drops: u8,
+    /// Whether the environment has stabilised.
+    pub stable: bool,
+    /// Who campaigned last, where timers are accurate.
+    pub campaigned: Option<ProcessId>,
 }
 
 impl<P: Protocol + 'static, A: Application<P> + 'static> SystemState<P, A> {
@@ -130,6 +134,13 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> Debug for SystemState<P
             writeln!(f, "   {envelope:?}")?;
         }
         writeln!(f, "application: {:?}", self.view)?;
-        write!(f, "faults: {} crashes, {} drops", self.crashes, self.drops)
+        write!(f, "faults: {} crashes, {} drops", self.crashes, self.drops)?;
+        if self.stable {
+            write!(f, "\nstable")?;
+        }
+        if let Some(id) = self.campaigned {
+            write!(f, "\nthe last to campaign: process {id:?}")?;
+        }
+        Ok(())
     }
 }

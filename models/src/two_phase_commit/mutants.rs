@@ -52,18 +52,17 @@ impl std::fmt::Debug for Bug {
 impl Mutant {
     /// The wrong protocol.
     pub fn protocol(&self, parameters: &Parameters) -> MutatedTwoPhaseCommit {
-        let (mut rules, mut effects, mut recovered): (&'static dyn Rules, _, _) =
-            (&Published, None, None);
+        let rules = match self.bug {
+            Bug::Rule(_, wrong) => wrong,
+            Bug::Effects(_) | Bug::Recovered(_) => &Published,
+        };
+        let mut mutated = Mutated::of(protocol(parameters, rules));
         match self.bug {
-            Bug::Rule(_, wrong) => rules = wrong,
-            Bug::Effects(rewrite) => effects = Some(rewrite),
-            Bug::Recovered(rewrite) => recovered = Some(rewrite),
+            Bug::Rule(..) => {}
+            Bug::Effects(rewrite) => mutated.effects = Some(rewrite),
+            Bug::Recovered(rewrite) => mutated.recovered = Some(rewrite),
         }
-        Mutated {
-            protocol: protocol(parameters, rules),
-            effects,
-            recovered,
-        }
+        mutated
     }
 }
 

@@ -68,7 +68,6 @@ pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property
     use Condition::{Always, EveryStep, SomeStep, Sometimes};
     let environment = &parameters.environment;
     let crashes = environment.crashes > 0;
-    let timeouts = environment.timers == Timers::Asynchronous;
     let mut properties: Vec<Property<Model<P>>> = vec![
         Property::holds(
             AGREEMENT,
@@ -101,8 +100,9 @@ pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property
         ),
         Property::holds("a participant in doubt", Sometimes(in_doubt)),
     ];
-    // A time-out, the application, work lost in a crash, or a commit asked for before there is work.
-    let cause = timeouts
+    // A time-out (the application can be late for any timer), an abort by the application, work lost in a
+    // crash, or a commit asked for before there is work.
+    let cause = environment.timers != Timers::Never
         || parameters.aborts
         || (crashes && environment.recovery)
         || parameters.requests == RequestOrder::Any;
@@ -119,6 +119,8 @@ pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property
             SomeStep(recovery_finds_decision),
         ));
     }
+    // With accurate timers these need more losses, or others.
+    let timeouts = environment.timers == Timers::Asynchronous;
     // Otherwise the coordinator says no more than it has said when it decided.
     if timeouts && (environment.drops > 0 || (crashes && environment.recovery)) {
         properties.push(Property::holds(

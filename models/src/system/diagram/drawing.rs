@@ -22,6 +22,8 @@ const LANES_APART: i32 = 120;
 const INDENT: i32 = 14;
 /// Between a lane and its text where a small shape comes first.
 const INDENT_SHAPE: i32 = 28;
+/// What is written beside the step that stabilises.
+const STABILISATION: &str = "stable: no faults, accurate timers";
 /// The longest text shown; the rest is in its tool tip.
 const TEXT_MAX: usize = 36;
 
@@ -174,6 +176,9 @@ impl Sequence {
         if let Some((lane, mark)) = self.rows[row].mark {
             draw_mark(svg, (layout.lanes[lane], band.first), band, mark);
         }
+        if self.rows[row].stabilises {
+            draw_stabilisation(svg, layout, band);
+        }
         let mut next = vec![band.first; self.lanes.len()];
         for line in &self.rows[row].lines {
             let y = &mut next[line.lane];
@@ -219,6 +224,18 @@ fn draw_mark(svg: &mut Svg, at: Point, band: Band, mark: Mark) {
         Mark::Crash => svg.cross("quorate-crash", at, 8),
         Mark::Recovery => svg.ring("quorate-recovery", at, 7),
     }
+}
+
+/// From here on nothing fails, at any process.
+fn draw_stabilisation(svg: &mut Svg, layout: &Layout, band: Band) {
+    let (left, right) = (APPLICATION - 20, layout.width - 16);
+    svg.line(
+        "quorate-stabilisation",
+        (left, band.first),
+        (right, band.first),
+    );
+    let place = (layout.lanes[0] + INDENT, band.first);
+    draw_text(svg, "quorate-stabilisation-text", place, STABILISATION);
 }
 
 /// A message's way. Into the own lane it goes in an arc.

@@ -124,6 +124,24 @@ fn a_drop_a_crash_a_recovery_a_flush_and_a_timeout_are_each_drawn_and_distinct()
 }
 
 #[test]
+fn stabilisation_is_a_line_across_all_lanes_of_its_own_kind() {
+    let environment = Environment {
+        stabilises: true,
+        ..harsh()
+    };
+    let path = [&PREPARED[..2], &["the system stabilises"]].concat();
+    let diagram = diagram(&model(environment), &path);
+    let document = Document::parse(&diagram).expect("well-formed XML");
+    let lines: Vec<_> = drawn(&document, "quorate-stabilisation").collect();
+    assert_eq!(lines.len(), 1);
+    for lane in drawn(&document, "quorate-lane") {
+        let x = number(&lane, "x1");
+        assert!(number(&lines[0], "x1") < x && x < number(&lines[0], "x2"));
+    }
+    assert!(diagram.contains("stable: no faults, accurate timers"));
+}
+
+#[test]
 fn an_arrow_goes_from_the_row_in_which_its_message_was_released_to_the_row_in_which_it_arrived() {
     let rest = [
         "participant 1's oldest pending record becomes durable",

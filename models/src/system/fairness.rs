@@ -1,0 +1,61 @@
+//! Which of a system's actions cannot be put off for ever: the assumptions that claims of liveness choose from.
+//!
+//! Each is as fine as it has to be: a coarser class would be kept by actions that do not help. All are weak;
+//! `Fairness { strength: Strength::Strong, ..System::deliveries() }` is the strong one. Crashes, drops, requests
+//! and stabilisation belong to no class: none of them has to happen.
+
+use std::hash::Hash;
+
+use quorate::protocol::Protocol;
+
+use super::interned::content_hash;
+use super::{Action, Application, NetworkKind, System};
+use crate::checker::Fairness;
+
+impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
+    /// What can be delivered for long enough is delivered: on a set or bag each message by itself, on FIFO what is
+    /// first on each link.
+    pub fn deliveries() -> Fairness<Self> {
+        Fairness::weak(
+            "delivery of each message, on FIFO on each link",
+            |system, action| {
+                let Action::Deliver(envelope) = action else {
+                    return None;
+                };
+                Some(match system.environment.network {
+                    NetworkKind::Set | NetworkKind::Bag => number(envelope),
+                    NetworkKind::Fifo => number(&envelope.link()),
+                })
+            },
+        )
+    }
+
+    /// A timer that is set for long enough fires, each at each process by itself.
+    pub fn timers() -> Fairness<Self> {
+        Fairness::weak("each timer of each process", |_, action| match action {
+            Action::Timeout(id, timer) => Some(number(&(id, timer))),
+            _ => None,
+        })
+    }
+
+    /// Records become durable, at each process.
+    pub fn flushes() -> Fairness<Self> {
+        Fairness::weak("the disk of each process", |_, action| match action {
+            Action::Flush(id) => Some(u64::from(id.0)),
+            _ => None,
+        })
+    }
+
+    /// Who is down comes up again.
+    pub fn recoveries() -> Fairness<Self> {
+        Fairness::weak("recovery of each process", |_, action| match action {
+            Action::Recover(id) => Some(u64::from(id.0)),
+            _ => None,
+        })
+    }
+}
+
+/// A class's number: of what it is, and not of when it was met.
+fn number<T: Hash>(of: &T) -> u64 {
+    content_hash(of) as u64
+}

@@ -1,0 +1,105 @@
+//! When timers fire.
+//!
+//! *Asynchronous* timers may fire whenever they are set: nothing is known about delays, so a process cannot
+//! tell one that is down from one that is slow.
+//!
+//! *Accurate* timers fire only at *quiescence*: where no delivery to a live process and no flush would change
+//! anything. That is so where delays are bounded, and every timer is longer than all that is on its way when
+//! it is set, with all that comes of it, can take. Two kinds of timers are held to more than that:
+//!
+//! * One that [suspects](Protocol::suspects) a process fires only if that process is down: whoever is up
+//!   is heard of, for at quiescence everything sent has arrived. This is a perfect failure detector, which
+//!   synchronous systems have (Chandra, Toueg: *Unreliable failure detectors for reliable distributed
+//!   systems*, JACM 43(2), 1996).
+//! * One that begins a [campaign](Protocol::campaigns) fires at one process at a time, and at each live one in
+//!   its turn. Time-outs of random length do that: in the long run somebody's is shorter than all others' by
+//!   more than a campaign takes, and everybody's is some time. Without it campaigns can thwart each other for
+//!   ever. Whose turn it is goes round: to the next, among those at which such a timer may fire, after the
+//!   last to campaign.
+//!
+//! Both hold from the start in a synchronous system ([`Timers::Accurate`]), in which processes still fail and
+//! messages are still lost. In a system that *stabilises* they hold from some moment on, which nobody is
+//! told, and from then on nothing fails, either: partial synchrony (Dwork, Lynch, Stockmeyer: *Consensus in
+//! the presence of partial synchrony*, JACM 35(2), 1988). Before that moment it is asynchronous, so what
+//! terminates here terminates however long it was not.
+
+use quorate::protocol::{ProcessId, Protocol};
+
+use super::interned::Interned;
+use super::state::Change;
+use super::{Action, Application, Journal, System, SystemState, Timers};
+
+impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
+    /// Whether timers are accurate now.
+    pub fn has_accurate_timers(&self, state: &SystemState<P, A>) -> bool {
+        self.environment.timers == Timers::Accurate || state.stable
+    }
+
+    /// Adds the timers that may fire. All deliveries and flushes that may happen are among the actions.
+    pub(super) fn timeouts(&self, state: &SystemState<P, A>, actions: &mut Vec<Action<P>>) {
+        if self.has_accurate_timers(state) {
+            if self.is_quiescent(state, actions) {
+                self.accurate_timeouts(state, actions);
+            }
+        } else if self.environment.timers == Timers::Asynchronous {
+            let set = self.timers_set(state);
+            actions.extend(set.map(|(id, timer)| Action::Timeout(id, timer)));
+        }
+    }
+
+    /// The timers that are set at processes that take input.
+    fn timers_set(
+        &self,
+        state: &SystemState<P, A>,
+    ) -> impl Iterator<Item = (ProcessId, Interned<P::Timer>)> {
+        let processes = state
+            .processes
+            .iter()
+            .map(|process| self.own_process(*process));
+        let processes = processes.filter(|process| process.memo().takes_input);
+        processes.flat_map(|process| {
+            let timers = process.memo().timers.iter();
+            timers.map(move |timer| (process.id, *timer))
+        })
+    }
+
+    /// Whether none of these actions is a delivery or a flush that would change anything.
+    fn is_quiescent(&self, state: &SystemState<P, A>, actions: &[Action<P>]) -> bool {
+        let is_at_rest = |action: &Action<P>| match action {
+            Action::Flush(_) => false,
+            Action::Deliver(_) => self.after(state, action, &mut Journal::off()).is_none(),
+            _ => true,
+        };
+        actions.iter().all(is_at_rest)
+    }
+
+    fn accurate_timeouts(&self, state: &SystemState<P, A>, actions: &mut Vec<Action<P>>) {
+        let is_up = |id: ProcessId| state.processes[id.index()].state.is_some();
+        let set = self.timers_set(state);
+        let justified: Vec<_> = set
+            .filter(|(_, timer)| !self.protocol.suspects(timer).is_some_and(is_up))
+            .collect();
+        let campaigns = |(_, timer): &&(_, Interned<P::Timer>)| self.protocol.campaigns(timer);
+        let candidates = justified.iter().filter(campaigns).map(|(id, _)| *id);
+        let turn = candidates.min_by_key(|id| (Some(*id) <= state.campaigned, *id));
+        let may_fire = justified
+            .iter()
+            .filter(|timer| !campaigns(timer) || Some(timer.0) == turn);
+        actions.extend(may_fire.map(|&(id, timer)| Action::Timeout(id, timer)));
+    }
+
+    /// Notes whose campaign is the last, if a timer begins one and that matters.
+    pub(super) fn note_campaign(
+        &self,
+        change: &mut Change<'_, P, A>,
+        id: ProcessId,
+        timer: Interned<P::Timer>,
+    ) {
+        if self.has_accurate_timers(change.now())
+            && change.now().campaigned != Some(id)
+            && self.protocol.campaigns(&timer)
+        {
+            change.next().campaigned = Some(id);
+        }
+    }
+}
