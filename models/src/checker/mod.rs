@@ -56,8 +56,8 @@
 //!     }
 //! }
 //!
-//! let green = Property::holds("green again and again", Condition::InfinitelyOften(|_, light| light.0));
-//! let change = Fairness::weak("change", |_, action| (*action == Action::Change).then_some(0));
+//! let green = Property::holds("green again and again", Condition::InfinitelyOften(|_: &Light, light| light.0));
+//! let change = Fairness::weak("change", |_: &Light, action| (*action == Action::Change).then_some(0));
 //! let fair = explore(&Light, &[green], &[change], &Options::default());
 //! assert!(fair.exhausted());
 //! assert_eq!(fair.verdicts[0].answer, Answer::Holds);
