@@ -9,15 +9,12 @@ use std::time::{Duration, Instant};
 use stateright::Model;
 
 use super::graph::{Class, Classes, Expansion, Graph, OUTSIDE, STEPS_MAX, Step};
-use super::liveness::{Claim, Finding, Kind, Lasso, Space};
 use super::property::class_of;
 use super::segmented::{BitSet, Segmented};
-use super::validate::validate;
 use super::visited::{Fingerprint, Level, NUMBERS_MAX, Number, Visited, Visitor};
-use super::{
-    Condition, End, Exploration, Fairness, FingerprintBits, Memory, Options, Progress, Property,
-    Run, Verdict,
-};
+use super::{Condition, End, Exploration, Fairness, FingerprintBits, Options, Progress, Property};
+
+mod verdicts;
 
 /// How many states a worker takes from the frontier at a time.
 const CHUNK: usize = 256;
@@ -234,35 +231,6 @@ impl<M: Model, F> Part<M, F> {
     }
 }
 
-/// What is found out about a claim, over all its cases.
-struct Decision {
-    /// What refutes it, the shortest of all.
-    lasso: Option<Lasso>,
-    /// Whether what was not explored could refute it.
-    is_open: bool,
-    /// Whether nothing could.
-    is_vacuous: bool,
-    /// How many bytes that took at most.
-    bytes: usize,
-}
-
-impl Decision {
-    fn take(&mut self, finding: Finding) {
-        self.is_vacuous &= matches!(finding, Finding::Vacuous);
-        match finding {
-            Finding::Holds | Finding::Vacuous => {}
-            Finding::Bound => self.is_open = true,
-            Finding::Fails(lasso) => {
-                let length = |lasso: &Lasso| lasso.stem.len() + lasso.cycle.len();
-                let shortest = self.lasso.as_ref().map(length);
-                if shortest.is_none_or(|shortest| length(&lasso) < shortest) {
-                    self.lasso = Some(lasso);
-                }
-            }
-        }
-    }
-}
-
 /// The space as far as it has been explored.
 #[derive(Default)]
 struct Explored {
@@ -280,67 +248,6 @@ where
     M::Action: Clone + Send,
     F: Fingerprint,
 {
-    fn run(&self) -> Exploration<M> {
-        let mut explored = Explored::default();
-        let end = self.explore(&mut explored);
-        let table = self.visited.bytes_peak();
-        let (places, steps) = explored.graph.bytes();
-        let planes: usize = explored.planes.iter().map(BitSet::bytes).sum();
-        let kept = explored.parents.bytes() + places + planes;
-        // Deciding claims about fair runs takes the memory that the table has free.
-        let packed = match self.planes.is_empty() {
-            true => table,
-            false => self.visited.pack(),
-        };
-        let is_exhausted = end == End::Exhausted;
-        let mut analysis_peak = 0;
-        let verdicts = (0..self.properties.len()).map(|index| {
-            let property = self.properties[index];
-            if property.condition.is_liveness() {
-                let decision = self.decide(index, &explored);
-                analysis_peak = analysis_peak.max(decision.bytes);
-                let witness = decision.lasso.map(|lasso| self.replay_lasso(&lasso));
-                self.validate(&property, witness.as_ref());
-                return Verdict {
-                    is_vacuous: decision.is_vacuous && is_exhausted,
-                    ..Verdict::new(property, witness, is_exhausted && !decision.is_open)
-                };
-            }
-            let witness = *self.witnesses[index]
-                .lock()
-                .expect("no worker panics holding it");
-            let witness = witness.map(|witness| self.replay(&explored, &property, witness));
-            self.validate(&property, witness.as_ref());
-            Verdict::new(property, witness, is_exhausted)
-        });
-        let verdicts = verdicts.collect();
-        Exploration {
-            progress: self.progress(),
-            end,
-            verdicts,
-            steps: explored.graph.steps(),
-            classes: self.classes.settled(self.fairness).len(),
-            memory: Memory {
-                states: kept + table.max(packed + analysis_peak),
-                steps,
-            },
-            fingerprint_bits: F::BITS,
-        }
-    }
-
-    /// Nothing is reported that does not replay.
-    fn validate(&self, property: &Property<M>, witness: Option<&Run<M>>) {
-        if let Some(run) = witness
-            && let Err(error) = validate(self.model, property, self.fairness, run)
-        {
-            panic!(
-                "what was found on {:?} cannot be replayed: {error}. If the model is deterministic, \
-                 two states had one fingerprint: use more bits",
-                property.name
-            );
-        }
-    }
-
     fn explore(&self, explored: &mut Explored) -> End {
         explored.planes = self.planes.iter().map(|_| BitSet::new(0)).collect();
         let mut frontier = self.begin();
@@ -659,115 +566,5 @@ where
             frontier: self.frontier.load(Ordering::Relaxed),
             elapsed: self.start.elapsed(),
         }
-    }
-
-    /// Decides a claim about fair runs, in all its cases.
-    fn decide(&self, index: usize, explored: &Explored) -> Decision {
-        let classes = self.classes.settled(self.fairness);
-        let space = Space {
-            graph: &explored.graph,
-            levels: &explored.levels,
-            parents: &explored.parents,
-            classes: &classes,
-        };
-        let plane = |wanted: Plane| {
-            let at = self.planes.iter().position(|&plane| plane == wanted);
-            at.map(|at| &explored.planes[at])
-        };
-        let mut decision = Decision {
-            lasso: None,
-            is_open: false,
-            is_vacuous: true,
-            bytes: 0,
-        };
-        let condition = self.properties[index].condition;
-        for case in 0..condition.cases() {
-            let Some(goal) = plane(Plane::Goal(index, case)) else {
-                // The search was to stop at another property.
-                decision.is_open = true;
-                break;
-            };
-            let kind = match (condition, plane(Plane::Trigger(index, case))) {
-                (_, Some(trigger)) => Kind::LeadsTo(trigger),
-                (Condition::InfinitelyOften(_), None) => Kind::InfinitelyOften,
-                (Condition::EventuallyAlways(_), None) => Kind::EventuallyAlways,
-                (_, None) => Kind::Eventually,
-            };
-            let bound = plane(Plane::Bound(index));
-            let (finding, bytes) = space.decide(&Claim { kind, goal, bound });
-            decision.take(finding);
-            decision.bytes = decision.bytes.max(bytes);
-        }
-        decision
-    }
-
-    /// Turns numbers back into a run by stepping the model along them.
-    fn replay(&self, explored: &Explored, property: &Property<M>, witness: Witness<F>) -> Run<M> {
-        let (state, step_to) = match witness {
-            Witness::State(fingerprint) => (
-                self.visited.number(fingerprint).expect(NOT_DETERMINISTIC),
-                None,
-            ),
-            Witness::Step(from, to) => (from, Some(to)),
-        };
-        let mut way = vec![state];
-        let mut at = state;
-        let initial_states = explored.levels.get(1).copied().unwrap_or(usize::MAX);
-        while at as usize >= initial_states {
-            at = explored.parents.get(at as usize);
-            way.push(at);
-        }
-        way.reverse();
-        let mut run = self.follow_way(&way);
-        // Of several actions that take a step that a property is about, it is one that it is about.
-        if let Some(to) = step_to {
-            let at = run.last();
-            let is_wanted = |(action, next): &(M::Action, M::State)| {
-                F::of(next) == to && self.is_witness_step(property, at, action, next)
-            };
-            let step = self.model.next_steps(at).into_iter().find(is_wanted);
-            run.steps.push(step.expect(NOT_DETERMINISTIC));
-        }
-        run
-    }
-
-    fn replay_lasso(&self, lasso: &Lasso) -> Run<M> {
-        let mut run = self.follow_way(&lasso.stem);
-        run.cycle = Some(run.steps.len());
-        for step in &lasso.cycle {
-            // Of several actions that take the step, one of the class that the cycle is to keep.
-            let is_of_class = |action: &M::Action| {
-                let class = class_of(self.fairness, self.model, action);
-                self.classes.number(class, &mut HashMap::new()) == step.class
-            };
-            self.follow(&mut run, step.target, is_of_class);
-        }
-        run
-    }
-
-    /// The run along the states with these numbers.
-    fn follow_way(&self, way: &[Number]) -> Run<M> {
-        let (&first, rest) = way.split_first().expect("a way has a state");
-        let initial = self.model.init_states().into_iter();
-        let mut initial = initial.filter(|state| self.visited.number(F::of(state)) == Some(first));
-        let mut run = Run {
-            initial: initial.next().expect(NOT_DETERMINISTIC),
-            steps: Vec::new(),
-            cycle: None,
-        };
-        for &to in rest {
-            self.follow(&mut run, to, |_| true);
-        }
-        run
-    }
-
-    /// Extends a run by a step to the state with this number.
-    fn follow(&self, run: &mut Run<M>, to: Number, is_wanted: impl Fn(&M::Action) -> bool) {
-        let steps = self.model.next_steps(run.last());
-        let leads = |(action, next): &(M::Action, M::State)| {
-            self.visited.number(F::of(next)) == Some(to) && is_wanted(action)
-        };
-        let step = steps.into_iter().find(leads);
-        run.steps.push(step.expect(NOT_DETERMINISTIC));
     }
 }
