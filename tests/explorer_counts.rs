@@ -1,6 +1,9 @@
 //! The explorer against a naive search, and against Stateright's own, on random graphs.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Barrier;
+use std::thread::{self, ThreadId};
 
 use proptest::prelude::*;
 use quorate_models::checker::{
@@ -297,7 +300,7 @@ proptest! {
     })]
 
     #[test]
-    fn any_number_of_threads_reports_the_same(size in 1_000_u16..4_000, seed in any::<u64>()) {
+    fn any_number_of_threads_reports_the_same(size in 4_000_u16..12_000, seed in any::<u64>()) {
         let graph = wide_graph(size, seed);
         let one = search(&graph, &with_threads(1));
         assert_equals_reference(&graph, &one);
@@ -368,4 +371,38 @@ fn a_panic_of_the_model_ends_the_search() {
         ..with_threads(2)
     };
     explore(&Panics, &[], &[], &options);
+}
+
+#[test]
+#[should_panic(expected = "the model panics in another thread")]
+fn a_panic_in_another_worker_ends_the_search() {
+    struct Panics {
+        caller: ThreadId,
+        both: Barrier,
+    }
+    impl Model for Panics {
+        type State = u16;
+        type Action = u16;
+        fn init_states(&self) -> Vec<u16> {
+            (0..2_000).collect()
+        }
+        fn actions(&self, _: &u16, _: &mut Vec<u16>) {
+            thread_local! {
+                static HAS_COME: Cell<bool> = const { Cell::new(false) };
+            }
+            if !HAS_COME.replace(true) {
+                self.both.wait();
+            }
+            let here = thread::current().id();
+            assert!(here == self.caller, "the model panics in another thread");
+        }
+        fn next_state(&self, _: &u16, _: u16) -> Option<u16> {
+            None
+        }
+    }
+    let model = Panics {
+        caller: thread::current().id(),
+        both: Barrier::new(2),
+    };
+    explore(&model, &[], &[], &with_threads(2));
 }

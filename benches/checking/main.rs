@@ -6,7 +6,7 @@
 //! crashes and a buffered disk, and Gray and Lamport's abstract two-phase commit with 8 resource
 //! managers, a model that knows nothing of Quorate.
 //!
-//! All searches share one allocator: mimalloc, as in the command line.
+//! All searches share one allocator: the system's.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -32,9 +32,6 @@ use stateright::Model as StaterightModel;
 mod gray_lamport;
 
 use gray_lamport::TwoPhase;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type System = Model<TwoPhaseCommit>;
 

@@ -1,9 +1,11 @@
 //! Breadth-first search, level by level, in parallel.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, OnceLock};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use stateright::Model;
@@ -17,7 +19,7 @@ use super::{Condition, End, Exploration, Fairness, FingerprintBits, Options, Pro
 mod verdicts;
 
 /// How many states a worker takes from the frontier at a time.
-const CHUNK: usize = 256;
+const CHUNK: usize = 512;
 /// After how many states a worker lets tables grow.
 const VISITOR_STATES: usize = 8;
 const NOT_DETERMINISTIC: &str =
@@ -187,8 +189,50 @@ struct Search<'a, M: Model, F: Fingerprint> {
 /// States that wait to be expanded, each with the number that it was given when it was generated.
 type Chunk<M> = Vec<(<M as Model>::State, Number)>;
 
+/// The states of a level that wait to be expanded, by the worker that has generated them: it comes to its
+/// own first, the last generated before the others, so that most states are freed by whoever allocated
+/// them, and while they are in its cache.
+struct Frontier<M: Model>(Vec<Mutex<VecDeque<Chunk<M>>>>);
+
+impl<M: Model> Frontier<M> {
+    fn new(workers: usize) -> Self {
+        Self((0..workers).map(|_| Mutex::default()).collect())
+    }
+
+    fn of(&self, worker: usize) -> MutexGuard<'_, VecDeque<Chunk<M>>> {
+        self.0[worker].lock().expect("nobody panics holding it")
+    }
+
+    fn put(&self, worker: usize, chunks: Vec<Chunk<M>>) {
+        *self.of(worker) = chunks.into();
+    }
+
+    /// States for a worker: its own, or else those that wait longest at another.
+    fn take(&self, own: usize) -> Option<Chunk<M>> {
+        let mine = self.of(own).pop_back();
+        let mut others = (0..self.0.len()).filter(|&worker| worker != own);
+        mine.or_else(|| others.find_map(|worker| self.of(worker).pop_front()))
+    }
+
+    fn states(&self) -> usize {
+        let of = |worker| self.of(worker).iter().map(Vec::len).sum::<usize>();
+        (0..self.0.len()).map(of).sum()
+    }
+
+    fn is_small(&self) -> bool {
+        let of = |worker| self.of(worker).len();
+        (0..self.0.len()).map(of).sum::<usize>() <= 1
+    }
+}
+
+/// A worker beside the first. It lives as long as the search, and so does what its allocator keeps for it.
+struct Other<M: Model> {
+    task: Sender<Arc<Level>>,
+    reports: Receiver<std::thread::Result<Part<M>>>,
+}
+
 /// What a worker makes of its part of a level.
-struct Part<M: Model, F> {
+struct Part<M: Model> {
     /// New states.
     next: Vec<Chunk<M>>,
     /// The steps of the states that it has expanded.
@@ -199,13 +243,11 @@ struct Part<M: Model, F> {
     /// How many states it has generated of the chunk at hand, and how many of them were new.
     generated: usize,
     unique: usize,
-    /// Room for the actions of a state …
+    /// Room for the actions of a state.
     actions: Vec<M::Action>,
-    /// … and for the states that follow on it.
-    successors: Vec<(M::Action, M::State, F)>,
 }
 
-impl<M: Model, F> Part<M, F> {
+impl<M: Model> Part<M> {
     fn new() -> Self {
         Self {
             next: Vec::new(),
@@ -215,7 +257,6 @@ impl<M: Model, F> Part<M, F> {
             generated: 0,
             unique: 0,
             actions: Vec::new(),
-            successors: Vec::new(),
         }
     }
 
@@ -249,11 +290,38 @@ where
     F: Fingerprint,
 {
     fn explore(&self, explored: &mut Explored) -> End {
+        let threads = self.options.threads.max(1);
+        let frontier = Frontier::new(threads);
+        std::thread::scope(|scope| {
+            let others = (1..threads).map(|own| {
+                let (task, tasks) = channel::<Arc<Level>>();
+                let (report, reports) = channel();
+                let frontier = &frontier;
+                scope.spawn(move || {
+                    for level in tasks {
+                        let expand = AssertUnwindSafe(|| self.expand(frontier, own, &level));
+                        // If nobody listens, the search is over: the first worker has panicked.
+                        let _ = report.send(catch_unwind(expand));
+                    }
+                });
+                Other { task, reports }
+            });
+            self.explore_with(explored, &frontier, others.collect())
+        })
+    }
+
+    /// Explores with other workers, which wait.
+    fn explore_with(
+        &self,
+        explored: &mut Explored,
+        frontier: &Frontier<M>,
+        others: Vec<Other<M>>,
+    ) -> End {
         explored.planes = self.planes.iter().map(|_| BitSet::new(0)).collect();
-        let mut frontier = self.begin();
+        frontier.put(0, self.begin());
         let mut level = self.settle(explored, Vec::new());
         loop {
-            let states: usize = frontier.iter().map(Vec::len).sum();
+            let states = frontier.states();
             self.frontier.store(states, Ordering::Relaxed);
             if states > 0 {
                 self.depth.fetch_add(1, Ordering::Relaxed);
@@ -264,23 +332,19 @@ where
             if let Some(&end) = self.stopped.get() {
                 return end;
             }
-            if frontier.is_empty() {
+            if states == 0 {
                 return match self.cut.load(Ordering::Relaxed) {
                     0 => End::Exhausted,
                     cut => End::Boundary(cut),
                 };
             }
-            let mut parts = self.expand(frontier, &level);
-            frontier = parts
-                .iter_mut()
-                .flat_map(|part| part.next.drain(..))
-                .collect();
+            let parts = self.expand_level(frontier, &others, level);
             level = self.settle(explored, parts);
         }
     }
 
     /// Numbers the new states of a level, and keeps the steps that lead to them.
-    fn settle(&self, explored: &mut Explored, parts: Vec<Part<M, F>>) -> Level {
+    fn settle(&self, explored: &mut Explored, parts: Vec<Part<M>>) -> Level {
         let first = explored.parents.len();
         explored.levels.push(first);
         let level = self.visited.settle(first, self.options.threads);
@@ -322,7 +386,7 @@ where
     }
 
     fn begin(&self) -> Vec<Chunk<M>> {
-        let mut part = Part::<M, F>::new();
+        let mut part = Part::<M>::new();
         for state in self.model.init_states() {
             if self.is_cut(&state) {
                 continue;
@@ -340,36 +404,44 @@ where
     }
 
     /// Expands one level into the next.
-    fn expand(&self, frontier: Vec<Chunk<M>>, level: &Level) -> Vec<Part<M, F>> {
-        let threads = self.options.threads.clamp(1, frontier.len());
-        let chunks = Mutex::new(frontier);
-        let work = || {
-            let mut part = Part::new();
-            loop {
-                let chunk = chunks.lock().expect("nobody panics holding it").pop();
-                let Some(chunk) = chunk else {
-                    return part;
-                };
-                if self.is_stopped() {
-                    return part;
-                }
-                self.expand_chunk(chunk, level, &mut part);
-            }
-        };
-        if threads == 1 {
-            return vec![work()];
+    fn expand_level(
+        &self,
+        frontier: &Frontier<M>,
+        others: &[Other<M>],
+        level: Level,
+    ) -> Vec<Part<M>> {
+        let level = Arc::new(level);
+        // A small level is not worth waking anybody.
+        let others = if frontier.is_small() { &[] } else { others };
+        for other in others {
+            let sent = other.task.send(Arc::clone(&level));
+            sent.expect("a worker ends after its last task");
         }
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            let join = |worker: std::thread::ScopedJoinHandle<'_, Part<M, F>>| match worker.join() {
-                Ok(part) => part,
-                Err(panic) => std::panic::resume_unwind(panic),
-            };
-            workers.into_iter().map(join).collect()
-        })
+        let mut parts = vec![self.expand(frontier, 0, &level)];
+        for other in others {
+            let report = other.reports.recv();
+            let report = report.expect("a worker reports on each task");
+            parts.push(report.unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        for (own, part) in parts.iter_mut().enumerate() {
+            frontier.put(own, std::mem::take(&mut part.next));
+        }
+        parts
     }
 
-    fn expand_chunk(&self, chunk: Chunk<M>, level: &Level, part: &mut Part<M, F>) {
+    /// Expands states of the frontier until none is left.
+    fn expand(&self, frontier: &Frontier<M>, own: usize, level: &Level) -> Part<M> {
+        let mut part = Part::new();
+        while let Some(chunk) = frontier.take(own) {
+            if self.is_stopped() {
+                break;
+            }
+            self.expand_chunk(chunk, level, &mut part);
+        }
+        part
+    }
+
+    fn expand_chunk(&self, chunk: Chunk<M>, level: &Level, part: &mut Part<M>) {
         let expanded = chunk.len();
         (part.generated, part.unique) = (0, 0);
         let mut visitor = self.visited.visitor();
@@ -390,20 +462,27 @@ where
         state: &M::State,
         number: Number,
         visitor: &mut Visitor<'_, F>,
-        part: &mut Part<M, F>,
+        part: &mut Part<M>,
     ) {
         let keeps_steps = !self.planes.is_empty();
         if keeps_steps {
             self.mark(state, number, part);
         }
-        self.successors(state, part);
-        let mut successors = std::mem::take(&mut part.successors);
-        // All at once, so that memory is waited for once.
-        for (_, _, fingerprint) in &successors {
-            visitor.glance(*fingerprint);
-        }
-        part.generated += successors.len();
-        for (action, next, fingerprint) in successors.drain(..) {
+        let mut actions = std::mem::take(&mut part.actions);
+        self.model.actions(state, &mut actions);
+        for action in actions.drain(..) {
+            let Some(next) = self.model.next_state(state, action.clone()) else {
+                continue;
+            };
+            if self.is_cut(&next) {
+                if keeps_steps {
+                    let step = self.step_by(&action, OUTSIDE, part);
+                    part.expansion.step(step);
+                }
+                continue;
+            }
+            part.generated += 1;
+            let fingerprint = F::of(&next);
             self.judge_step(state, &action, &next, (number, fingerprint));
             let visit = visitor.visit(fingerprint, number);
             if keeps_steps && next != *state {
@@ -416,39 +495,18 @@ where
                 part.push(next, visit.number);
             }
         }
-        part.successors = successors;
-    }
-
-    /// Generates the states that follow on one.
-    fn successors(&self, state: &M::State, part: &mut Part<M, F>) {
-        let mut actions = std::mem::take(&mut part.actions);
-        self.model.actions(state, &mut actions);
-        for action in actions.drain(..) {
-            let Some(next) = self.model.next_state(state, action.clone()) else {
-                continue;
-            };
-            if self.is_cut(&next) {
-                if !self.planes.is_empty() {
-                    let step = self.step_by(&action, OUTSIDE, part);
-                    part.expansion.step(step);
-                }
-                continue;
-            }
-            let fingerprint = F::of(&next);
-            part.successors.push((action, next, fingerprint));
-        }
         part.actions = actions;
     }
 
     /// A step by an action.
-    fn step_by(&self, action: &M::Action, target: Number, part: &mut Part<M, F>) -> Step {
+    fn step_by(&self, action: &M::Action, target: Number, part: &mut Part<M>) -> Step {
         let class = class_of(self.fairness, self.model, action);
         let class = self.classes.number(class, &mut part.known_classes);
         Step { target, class }
     }
 
     /// Notes in which planes a state is.
-    fn mark(&self, state: &M::State, number: Number, part: &mut Part<M, F>) {
+    fn mark(&self, state: &M::State, number: Number, part: &mut Part<M>) {
         part.expansion.begin(number);
         for (at, &plane) in self.planes.iter().enumerate() {
             let is_in = match plane {

@@ -97,6 +97,8 @@ const SHARDS: usize = 1 << SHARD_BITS;
 const LOAD_MAX: f64 = 0.85;
 /// … by this factor: little, for what a table has free it takes from the states.
 const GROWTH: f64 = 1.2;
+/// All wait while tables grow; with one that is full grow those of which no larger part is free than this.
+const FREE_PART: usize = 32;
 const CAPACITY_MIN: usize = 8;
 
 /// A place of a table. It is read without a lock: its number is written last, and as long as that is
@@ -141,7 +143,7 @@ struct Shard<F: Fingerprint> {
     /// How many entries it may have.
     room: usize,
     /// Whoever adds an entry holds this.
-    filling: Mutex<Filling<F>>,
+    filling: Apart<Mutex<Filling<F>>>,
     /// When no more states are visited: all of them, in the order of their fingerprints.
     packed: (Vec<F>, Vec<Number>),
 }
@@ -153,6 +155,10 @@ struct Filling<F> {
     fresh: Vec<F>,
 }
 
+/// In cache lines of its own, so that writing it does not disturb those who read what stands beside it.
+#[repr(align(128))]
+struct Apart<T>(T);
+
 /// There is no room for another entry.
 struct Full;
 
@@ -161,10 +167,10 @@ impl<F: Fingerprint> Shard<F> {
         Self {
             entries: Vec::new(),
             room: 0,
-            filling: Mutex::new(Filling {
+            filling: Apart(Mutex::new(Filling {
                 len: 0,
                 fresh: Vec::new(),
-            }),
+            })),
             packed: (Vec::new(), Vec::new()),
         }
     }
@@ -224,11 +230,13 @@ impl<F: Fingerprint> Shard<F> {
         })
     }
 
-    /// Grows, unless there is room. Returns by how many bytes, and how many more it took meanwhile.
+    /// How many more entries it may have.
+    fn free(&self) -> usize {
+        self.room - self.filling().len
+    }
+
+    /// Grows. Returns by how many bytes, and how many more it took meanwhile.
     fn grow(&mut self) -> (usize, usize) {
-        if self.filling().len < self.room {
-            return (0, 0);
-        }
         let old = self.entries.len();
         let new = ((old as f64 * GROWTH) as usize).max(old + CAPACITY_MIN);
         let vacant = (0..new).map(|_| Entry::vacant()).collect();
@@ -289,7 +297,7 @@ impl<F: Fingerprint> Shard<F> {
     }
 
     fn filling(&self) -> MutexGuard<'_, Filling<F>> {
-        let filling = self.filling.lock();
+        let filling = self.filling.0.lock();
         filling.expect("no worker panics while it fills an entry")
     }
 }
@@ -407,23 +415,24 @@ impl<F: Fingerprint> Visited<F> {
     }
 
     fn grow(&self, index: usize) {
-        let (more, meanwhile) = self.shards.write().expect(NOT_POISONED)[index].grow();
-        let bytes = self.bytes.fetch_add(more, Ordering::Relaxed) + more;
-        self.bytes_peak
-            .fetch_max(bytes + meanwhile, Ordering::Relaxed);
+        let mut shards = self.shards.write().expect(NOT_POISONED);
+        if shards[index].free() > 0 {
+            return;
+        }
+        // Fingerprints are uniform: where one part is full, most are soon.
+        for shard in &mut *shards {
+            if shard.free() > shard.room / FREE_PART {
+                continue;
+            }
+            let (more, meanwhile) = shard.grow();
+            let bytes = self.bytes.fetch_add(more, Ordering::Relaxed) + more;
+            self.bytes_peak
+                .fetch_max(bytes + meanwhile, Ordering::Relaxed);
+        }
     }
 }
 
 impl<F: Fingerprint> Visitor<'_, F> {
-    /// Looks at where a fingerprint belongs. Whoever looks at several at once before visiting them
-    /// waits for memory once.
-    pub fn glance(&self, fingerprint: F) {
-        let shards = self.shards.as_ref().expect("a visitor has shards");
-        let shard = &shards[shard_of(fingerprint)];
-        let entry = shard.entries.get(shard.place(fingerprint));
-        std::hint::black_box(entry.map(|entry| entry.number.load(Ordering::Relaxed)));
-    }
-
     /// Notes that a state is reached from a parent on the level before. Of the parents on that level the
     /// one with the smallest number is kept.
     pub fn visit(&mut self, fingerprint: F, parent: Number) -> Visit {
