@@ -8,6 +8,7 @@
 //! * [`protocol`] is the vocabulary: [`Protocol`](protocol::Protocol), its
 //!   [`Input`](protocol::Input)s and [`Effects`](protocol::Effects), and the
 //!   [`HoldBack`](protocol::HoldBack) queue that keeps "durable before told".
+//! * [`atomic_commit`] is what protocols of atomic commit have in common.
 //! * [`two_phase_commit`] is two-phase commit with presumed abort.
 //!
 //! # What a driver owes a protocol
@@ -31,5 +32,6 @@
 //!
 //! Messages may be lost, duplicated and reordered at will; outputs are released at least once.
 
+pub mod atomic_commit;
 pub mod protocol;
 pub mod two_phase_commit;

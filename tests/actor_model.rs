@@ -6,12 +6,12 @@ use std::hash::Hash;
 
 use quorate::protocol::ProcessId;
 use quorate::two_phase_commit::{Message, Published, State, TwoPhaseCommit};
+use quorate_models::atomic_commit::application::{Clients, RequestOrder, View};
 use quorate_models::checker::to_the_end;
 use quorate_models::system::SystemState;
 use quorate_models::two_phase_commit::actor_model::{
     ActorsState, actor_model, requests_left, view,
 };
-use quorate_models::two_phase_commit::application::{Clients, RequestOrder, View};
 use quorate_models::two_phase_commit::parameters::{Framework, Parameters};
 use quorate_models::two_phase_commit::{model, protocol};
 use stateright::actor::Network;

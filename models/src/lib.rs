@@ -6,9 +6,11 @@
 //! * [`actor`] makes any protocol a `stateright::actor::Actor`.
 //! * [`explorer`] serves a model in Stateright's web Explorer.
 //! * [`catalogue`] lists all models for the command line, [`report`] is what it prints.
-//! * [`two_phase_commit`] is the first protocol: its application, properties, instances and mutants.
+//! * [`atomic_commit`] is the application above protocols of atomic commit, and what is claimed of all.
+//! * [`two_phase_commit`] is the first protocol: its properties, instances and mutants.
 
 pub mod actor;
+pub mod atomic_commit;
 pub mod catalogue;
 pub mod checker;
 pub mod explorer;

@@ -1,23 +1,10 @@
 //! What a person reads: in the Explorer, in counterexamples, in logs.
 
-use std::fmt::{self, Debug, Display};
+use std::fmt::{self, Debug};
 
 use super::{
-    Coordinator, Durable, Message, Participant, Progress, Record, Request, State, Status,
-    TransactionId,
+    Coordinator, Durable, Message, Participant, Progress, Record, State, Status, TransactionId,
 };
-
-impl Display for TransactionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "t{}.{}", self.epoch, self.number)
-    }
-}
-
-impl Debug for TransactionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Display::fmt(self, f)
-    }
-}
 
 impl Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,20 +32,6 @@ impl Debug for Message {
             } => write!(f, "{decision:?}({transaction})"),
             Message::Acknowledge { transaction } => write!(f, "Acknowledge({transaction})"),
             Message::Inquire { transaction } => write!(f, "Inquire({transaction})"),
-        }
-    }
-}
-
-impl Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Request::Begin => write!(f, "Begin"),
-            Request::Work(transaction) => write!(f, "Work({transaction})"),
-            Request::Commit {
-                transaction,
-                participants,
-            } => write!(f, "Commit({transaction} at {participants:?})"),
-            Request::Abort(transaction) => write!(f, "Abort({transaction})"),
         }
     }
 }

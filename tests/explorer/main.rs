@@ -9,11 +9,11 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 use quorate::two_phase_commit::{Published, TwoPhaseCommit};
+use quorate_models::atomic_commit::application::Clients;
 use quorate_models::catalogue;
 use quorate_models::checker::{Condition, Options, Property, Run, explore};
 use quorate_models::explorer::{DEFAULT_ADDRESS, Site, address_of_run};
 use quorate_models::system::{Disk, NetworkKind, System, SystemState};
-use quorate_models::two_phase_commit::application::Clients;
 use quorate_models::two_phase_commit::liveness::{self, IN_DOUBT_DECIDES};
 use quorate_models::two_phase_commit::mutants::{MUTANTS, Mutant};
 use quorate_models::two_phase_commit::parameters::{Parameters, instances};

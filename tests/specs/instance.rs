@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use quorate::two_phase_commit::{Published, TwoPhaseCommit};
+use quorate_models::atomic_commit::application::RequestOrder;
 use quorate_models::checker::{Options, explore};
 use quorate_models::system::{Disk, Environment, NetworkKind, Timers};
-use quorate_models::two_phase_commit::application::RequestOrder;
 use quorate_models::two_phase_commit::parameters::{Framework, Parameters};
 use quorate_models::two_phase_commit::{Model, model, protocol};
 

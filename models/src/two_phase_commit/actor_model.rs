@@ -4,11 +4,11 @@ use quorate::protocol::{ProcessId, Protocol};
 use quorate::two_phase_commit::{Output, Published, TwoPhaseCommit};
 use stateright::actor::{ActorModel, ActorModelState, Network};
 
-use super::application::View;
 use super::parameters::Parameters;
-use super::properties::{self, AGREEMENT, STABILITY, VALIDITY};
 use super::{clients, protocol};
 use crate::actor::{ActorTimer, ProcessActor};
+use crate::atomic_commit::application::View;
+use crate::atomic_commit::{self, AGREEMENT, STABILITY, VALIDITY};
 use crate::checker::{Condition, Property, stateright_properties};
 
 /// The published protocol's processes as actors.
@@ -33,14 +33,20 @@ pub fn actor_model(parameters: &Parameters) -> (Actors, Vec<Property<Actors>>) {
         .actors(actors)
         .init_network(Network::new_unordered_duplicating([]));
     let properties: Vec<Property<Actors>> = vec![
-        Property::holds(AGREEMENT, Always(|_, s| properties::agreement(&view(s)))),
-        Property::holds(STABILITY, Always(|_, s| properties::stability(&view(s)))),
+        Property::holds(AGREEMENT, Always(|_, s| atomic_commit::agreement(&view(s)))),
+        Property::holds(STABILITY, Always(|_, s| atomic_commit::stability(&view(s)))),
         Property::holds(
             VALIDITY,
-            Always(|model, s| properties::validity(&view(s), model.cfg)),
+            Always(|model, s| atomic_commit::validity(&view(s), model.cfg)),
         ),
-        Property::holds("a commit", Sometimes(|_, s| properties::commits(&view(s)))),
-        Property::holds("an abort", Sometimes(|_, s| properties::aborts(&view(s)))),
+        Property::holds(
+            "a commit",
+            Sometimes(|_, s| atomic_commit::commits(&view(s))),
+        ),
+        Property::holds(
+            "an abort",
+            Sometimes(|_, s| atomic_commit::aborts(&view(s))),
+        ),
     ];
     model.properties = stateright_properties(&properties);
     (model, properties)

@@ -6,9 +6,9 @@
 use quorate::protocol::ProcessId;
 use quorate::two_phase_commit::{COORDINATOR, Phase, Progress, State, Status, TransactionId};
 
-use super::application::RequestOrder;
 use super::parameters::Parameters;
 use super::properties::{AnyTwoPhaseCommit, Model, ModelState};
+use crate::atomic_commit::application::RequestOrder;
 use crate::checker::{Condition, Fairness, Property, Strength};
 use crate::system::{Disk, NetworkKind, System, Timers};
 

@@ -6,14 +6,13 @@ use crate::checker::{self, stateright_properties};
 use crate::system::System;
 
 pub mod actor_model;
-pub mod application;
 pub mod entry;
 pub mod liveness;
 pub mod mutants;
 pub mod parameters;
 pub mod properties;
 
-use application::Clients;
+use crate::atomic_commit::application::Clients;
 use parameters::Parameters;
 use properties::AnyTwoPhaseCommit;
 

@@ -8,6 +8,7 @@ use quorate::two_phase_commit::{
 
 use super::parameters::Parameters;
 use super::{liveness, properties, protocol};
+use crate::atomic_commit;
 use crate::mutant::{ForgottenTimer, Mutated, RewriteEffects, RewriteRecovered};
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
@@ -244,28 +245,28 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "coordinator-keeps-no-log",
         summary: "the coordinator keeps no log, and aborts after a restart what it had committed",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "small",
         bug: Bug::Recovered(coordinator_without_log),
     },
     Mutant {
         name: "commit-sent-before-logged",
         summary: "the coordinator sends Commit before its commit record is durable",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "small-buffered",
         bug: Bug::Effects(|_, _, effects| logged_last(effects)),
     },
     Mutant {
         name: "forgets-before-all-acknowledge",
         summary: "the coordinator forgets a commit at the first acknowledgement, and presumes abort",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "no-crash",
         bug: ForgetsAtOnce::BUG,
     },
     Mutant {
         name: "own-abort-not-forced",
         summary: "a participant's own abort is not durable when it tells of it",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "small-buffered",
         bug: Bug::Effects(|_, _, effects| {
             unforced(effects, |record| matches!(record, Record::Aborted { .. }))
@@ -274,56 +275,56 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "outcome-forgotten-too-early",
         summary: "a participant forgets an outcome, and does not refuse a Prepare that still arrives",
-        breaks: properties::STABILITY,
+        breaks: atomic_commit::STABILITY,
         instance: "successive",
         bug: NothingRetired::BUG,
     },
     Mutant {
         name: "in-doubt-aborts",
         summary: "a prepared participant aborts when it hears nothing",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "no-crash",
         bug: AbortsInDoubt::BUG,
     },
     Mutant {
         name: "in-doubt-commits",
         summary: "a prepared participant commits when it hears nothing",
-        breaks: properties::VALIDITY,
+        breaks: atomic_commit::VALIDITY,
         instance: "no-crash",
         bug: CommitsInDoubt::BUG,
     },
     Mutant {
         name: "any-yes-commits",
         summary: "the coordinator commits when any participant has voted Yes",
-        breaks: properties::VALIDITY,
+        breaks: atomic_commit::VALIDITY,
         instance: "no-crash",
         bug: AnyYesCommits::BUG,
     },
     Mutant {
         name: "majority-commits",
         summary: "the coordinator commits when a majority has voted Yes",
-        breaks: properties::VALIDITY,
+        breaks: atomic_commit::VALIDITY,
         instance: "no-crash-3",
         bug: MajorityCommits::BUG,
     },
     Mutant {
         name: "missing-vote-is-yes",
         summary: "a vote that does not come in time counts as a Yes",
-        breaks: properties::VALIDITY,
+        breaks: atomic_commit::VALIDITY,
         instance: "no-crash",
         bug: MissingVoteIsYes::BUG,
     },
     Mutant {
         name: "yes-after-abort",
         summary: "a participant votes Yes after it has aborted on its own",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "no-crash",
         bug: YesAfterAbort::BUG,
     },
     Mutant {
         name: "prepared-peers-decide",
         summary: "participants that are all prepared commit without the coordinator: here the only one",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "lone-participant",
         bug: PreparedPeersDecide::BUG,
     },
@@ -360,35 +361,35 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "abort-while-voting",
         summary: "the coordinator answers an inquiry with abort while it still collects votes",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "no-crash",
         bug: AbortWhileVoting::BUG,
     },
     Mutant {
         name: "presumed-commit",
         summary: "the coordinator answers commit about a transaction that it does not know",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "no-crash",
         bug: PresumedCommit::BUG,
     },
     Mutant {
         name: "uncertain-peer-commits",
         summary: "a peer that is in doubt itself answers commit",
-        breaks: properties::VALIDITY,
+        breaks: atomic_commit::VALIDITY,
         instance: "cooperative-3",
         bug: UncertainPeerCommits::BUG,
     },
     Mutant {
         name: "uncertain-peer-aborts",
         summary: "a peer that is in doubt itself answers abort",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "cooperative-2",
         bug: UncertainPeerAborts::BUG,
     },
     Mutant {
         name: "promise-not-forced",
         summary: "a participant's promise is not durable when it votes Yes",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "small-buffered",
         bug: Bug::Effects(|_, _, effects| {
             unforced(effects, |record| matches!(record, Record::Prepared { .. }))
@@ -397,7 +398,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "commit-not-forced",
         summary: "a participant's commit is not durable when it acknowledges it",
-        breaks: properties::STABILITY,
+        breaks: atomic_commit::STABILITY,
         instance: "small-buffered",
         bug: Bug::Effects(|_, _, effects| {
             unforced(effects, |record| matches!(record, Record::Committed { .. }))
@@ -406,14 +407,14 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "promise-forgotten",
         summary: "a participant's disk forgets its promises",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "small",
         bug: Bug::Recovered(participant_without_promises),
     },
     Mutant {
         name: "outcome-forgotten",
         summary: "a participant's disk forgets outcomes",
-        breaks: properties::AGREEMENT,
+        breaks: atomic_commit::AGREEMENT,
         instance: "small",
         bug: Bug::Recovered(participant_without_outcomes),
     },

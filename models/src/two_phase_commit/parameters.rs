@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::application::{ProcessSet, RequestOrder};
+use crate::atomic_commit::application::{ProcessSet, RequestOrder};
 use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, Timers};
 
 /// Whose environment the processes are placed in.

@@ -9,8 +9,11 @@ use quorate::two_phase_commit::{
     Status, Timer, TransactionId,
 };
 
-use super::application::{Clients, RequestOrder, View};
 use super::parameters::Parameters;
+use crate::atomic_commit::application::{Clients, RequestOrder};
+use crate::atomic_commit::{
+    AGREEMENT, STABILITY, VALIDITY, aborts, agreement, commits, stability, validity,
+};
 use crate::checker::{Condition, Property};
 use crate::system::{Action, Envelope, System, SystemState, Timers};
 
@@ -44,12 +47,6 @@ impl<P> AnyTwoPhaseCommit for P where
 pub(super) type Model<P> = System<P, Clients>;
 pub(super) type ModelState<P> = SystemState<P, Clients>;
 
-/// AC1, agreement: no two processes decide differently, the coordinator included.
-pub const AGREEMENT: &str = "agreement (AC1)";
-/// AC2, stability: no process contradicts its own decision, also across a crash.
-pub const STABILITY: &str = "stability (AC2)";
-/// AC3, validity: commit only if all participants have promised.
-pub const VALIDITY: &str = "validity (AC3)";
 /// AC4, its safety half: without failure, time-out or abort by the application, nothing aborts.
 pub const NO_ABORT_WITHOUT_CAUSE: &str = "no abort without cause (AC4)";
 /// A recovery finds what its process believed durable (Bernstein, Hadzilacos, Goodman 1987, §7.6).
@@ -135,40 +132,6 @@ pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property
         ));
     }
     properties
-}
-
-/// No process is told to have committed what another is told to have aborted.
-pub fn agreement(view: &View) -> bool {
-    view.transactions.values().all(|told| {
-        told.committed
-            .iter()
-            .all(|p| told.aborted.iter().all(|q| p == q))
-    })
-}
-
-/// No process has told both outcomes of one transaction.
-pub fn stability(view: &View) -> bool {
-    let told = view.transactions.values();
-    told.map(|told| told.committed.both(told.aborted))
-        .all(|both| both.is_empty())
-}
-
-/// Whoever has committed, all participants have promised.
-pub fn validity(view: &View, participants: u16) -> bool {
-    view.transactions.values().all(|told| {
-        told.committed.is_empty()
-            || (1..=participants).all(|p| told.prepared.contains(ProcessId(p)))
-    })
-}
-
-/// Somebody has committed something.
-pub fn commits(view: &View) -> bool {
-    view.transactions.values().any(|t| !t.committed.is_empty())
-}
-
-/// Somebody has aborted something.
-pub fn aborts(view: &View) -> bool {
-    view.transactions.values().any(|t| !t.aborted.is_empty())
 }
 
 /// Who has told commit is not bound, and does not work, for the transaction again.

@@ -1,11 +1,11 @@
-//! The application above two-phase commit, and what it has been told.
+//! The application above a protocol of atomic commit, and what it has been told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Debug};
 
 use clap::ValueEnum;
+use quorate::atomic_commit::{COORDINATOR, Decision, Output, Request, TransactionId};
 use quorate::protocol::{ProcessId, Protocol};
-use quorate::two_phase_commit::{COORDINATOR, Decision, Output, Request, TransactionId};
 use serde::Serialize;
 
 use crate::system::Application;
