@@ -10,6 +10,7 @@
 //!   [`HoldBack`](protocol::HoldBack) queue that keeps "durable before told".
 //! * [`atomic_commit`] is what protocols of atomic commit have in common.
 //! * [`two_phase_commit`] is two-phase commit with presumed abort.
+//! * [`three_phase_commit`] is three-phase commit with its termination protocol.
 //!
 //! # What a driver owes a protocol
 //!
@@ -34,4 +35,5 @@
 
 pub mod atomic_commit;
 pub mod protocol;
+pub mod three_phase_commit;
 pub mod two_phase_commit;

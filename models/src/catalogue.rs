@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::checker::Options;
 use crate::report::{CheckReport, Engine, MutantReport};
+use crate::three_phase_commit::entry::ThreePhaseCommitEntry;
 use crate::two_phase_commit::entry::TwoPhaseCommitEntry;
 
 /// A model of a protocol: its instances, its mutants, and how to check and to explore them.
@@ -128,7 +129,7 @@ impl UsageError {
 }
 
 /// All models.
-pub const MODELS: &[&dyn Entry] = &[&TwoPhaseCommitEntry];
+pub const MODELS: &[&dyn Entry] = &[&TwoPhaseCommitEntry, &ThreePhaseCommitEntry];
 
 /// The model of this name.
 ///

@@ -5,16 +5,19 @@
 //! * [`mutant`] turns a protocol into a wrong one, from outside.
 //! * [`actor`] makes any protocol a `stateright::actor::Actor`.
 //! * [`explorer`] serves a model in Stateright's web Explorer.
-//! * [`catalogue`] lists all models for the command line, [`report`] is what it prints.
+//! * [`catalogue`] lists all models for the command line, [`mod@entry`] is what their entries have in common,
+//!   [`report`] is what it prints.
 //! * [`atomic_commit`] is the application above protocols of atomic commit, and what is claimed of all.
-//! * [`two_phase_commit`] is the first protocol: its properties, instances and mutants.
+//! * [`two_phase_commit`] and [`three_phase_commit`] are the protocols: properties, instances and mutants.
 
 pub mod actor;
 pub mod atomic_commit;
 pub mod catalogue;
 pub mod checker;
+pub mod entry;
 pub mod explorer;
 pub mod mutant;
 pub mod report;
 pub mod system;
+pub mod three_phase_commit;
 pub mod two_phase_commit;

@@ -6,7 +6,10 @@
 
 use std::fmt::{self, Debug};
 
+use derive_where::derive_where;
 use quorate::protocol::{Effect, Effects, Input, ProcessId, Protocol};
+
+use crate::catalogue::MutantSummary;
 
 /// Rewrites what a step wants done, seeing the state before and after it.
 pub type RewriteEffects<P> = fn(
@@ -128,6 +131,76 @@ impl<P: Protocol> Protocol for Mutated<P> {
 
     fn durable(&self, state: &P::State) -> P::Durable {
         self.protocol.durable(state)
+    }
+}
+
+/// A wrong protocol: what it does wrong, and where that must be found.
+#[derive_where(Clone, Copy, Debug)]
+pub struct Mutant<R: Copy, P: Protocol> {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does wrong, as a sentence.
+    pub summary: &'static str,
+    /// The property that it must break.
+    pub breaks: &'static str,
+    /// The instance in which that must be found.
+    pub instance: &'static str,
+    /// Where the bug is.
+    pub bug: Bug<R, P>,
+}
+
+impl<R: Copy, P: Protocol> Mutant<R, P> {
+    /// The mutant, for lists.
+    pub fn summary(&self, model: &'static str) -> MutantSummary {
+        MutantSummary {
+            model,
+            mutant: self.name,
+            summary: self.summary,
+            breaks: self.breaks,
+            instance: self.instance,
+        }
+    }
+}
+
+/// Where a bug is.
+#[derive_where(Clone, Copy)]
+pub enum Bug<R: Copy, P: Protocol> {
+    /// A rule, by the name of its method, is overridden.
+    Rule(&'static str, R),
+    /// Effects are weakened or reordered.
+    Effects(RewriteEffects<P>),
+    /// A disk forgets.
+    Recovered(RewriteRecovered<P>),
+    /// A timer is never set.
+    Forgotten(ForgottenTimer<P>),
+}
+
+impl<R: Copy, P: Protocol> Bug<R, P> {
+    /// The protocol with the bug, made of the one by these rules, or by the published ones if there are none.
+    pub fn put_into(&self, protocol: impl FnOnce(Option<R>) -> P) -> Mutated<P> {
+        let rules = match self {
+            Bug::Rule(_, wrong) => Some(*wrong),
+            Bug::Effects(_) | Bug::Recovered(_) | Bug::Forgotten(_) => None,
+        };
+        let mut mutated = Mutated::of(protocol(rules));
+        match *self {
+            Bug::Rule(..) => {}
+            Bug::Effects(rewrite) => mutated.effects = Some(rewrite),
+            Bug::Recovered(rewrite) => mutated.recovered = Some(rewrite),
+            Bug::Forgotten(is_forgotten) => mutated.forgotten = Some(is_forgotten),
+        }
+        mutated
+    }
+}
+
+impl<R: Copy, P: Protocol> Debug for Bug<R, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bug::Rule(rule, _) => write!(f, "the rule {rule}"),
+            Bug::Effects(_) => write!(f, "effects"),
+            Bug::Recovered(_) => write!(f, "recovery"),
+            Bug::Forgotten(_) => write!(f, "timers"),
+        }
     }
 }
 

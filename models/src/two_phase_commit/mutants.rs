@@ -9,65 +9,21 @@ use quorate::two_phase_commit::{
 use super::parameters::Parameters;
 use super::{liveness, properties, protocol};
 use crate::atomic_commit;
-use crate::mutant::{ForgottenTimer, Mutated, RewriteEffects, RewriteRecovered};
+use crate::mutant::{self, Mutated};
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
 pub type MutatedTwoPhaseCommit = Mutated<TwoPhaseCommit<&'static dyn Rules>>;
 
 /// A wrong two-phase commit.
-#[derive(Clone, Copy, Debug)]
-pub struct Mutant {
-    /// Its name.
-    pub name: &'static str,
-    /// What it does wrong, as a sentence.
-    pub summary: &'static str,
-    /// The property that it must break.
-    pub breaks: &'static str,
-    /// The instance in which that must be found.
-    pub instance: &'static str,
-    /// Where the bug is.
-    pub bug: Bug,
-}
-
-/// Where a bug is.
-#[derive(Clone, Copy)]
-pub enum Bug {
-    /// A rule, by the name of its method, is overridden.
-    Rule(&'static str, &'static dyn Rules),
-    /// Effects are weakened or reordered.
-    Effects(RewriteEffects<TwoPhaseCommit<&'static dyn Rules>>),
-    /// A disk forgets.
-    Recovered(RewriteRecovered<TwoPhaseCommit<&'static dyn Rules>>),
-    /// A timer is never set.
-    Forgotten(ForgottenTimer<TwoPhaseCommit<&'static dyn Rules>>),
-}
-
-impl std::fmt::Debug for Bug {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Bug::Rule(rule, _) => write!(f, "the rule {rule}"),
-            Bug::Effects(_) => write!(f, "effects"),
-            Bug::Recovered(_) => write!(f, "recovery"),
-            Bug::Forgotten(_) => write!(f, "timers"),
-        }
-    }
-}
+pub type Mutant = mutant::Mutant<&'static dyn Rules, TwoPhaseCommit<&'static dyn Rules>>;
+/// Where its bug is.
+pub type Bug = mutant::Bug<&'static dyn Rules, TwoPhaseCommit<&'static dyn Rules>>;
 
 impl Mutant {
     /// The wrong protocol.
     pub fn protocol(&self, parameters: &Parameters) -> MutatedTwoPhaseCommit {
-        let rules = match self.bug {
-            Bug::Rule(_, wrong) => wrong,
-            Bug::Effects(_) | Bug::Recovered(_) | Bug::Forgotten(_) => &Published,
-        };
-        let mut mutated = Mutated::of(protocol(parameters, rules));
-        match self.bug {
-            Bug::Rule(..) => {}
-            Bug::Effects(rewrite) => mutated.effects = Some(rewrite),
-            Bug::Recovered(rewrite) => mutated.recovered = Some(rewrite),
-            Bug::Forgotten(is_forgotten) => mutated.forgotten = Some(is_forgotten),
-        }
-        mutated
+        self.bug
+            .put_into(|wrong| protocol(parameters, wrong.unwrap_or(&Published)))
     }
 }
 

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::atomic_commit::application::{ProcessSet, RequestOrder};
+pub use crate::entry::Instance;
 use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, Timers};
 
 /// Whose environment the processes are placed in.
@@ -94,21 +95,8 @@ impl Parameters {
     }
 }
 
-/// A named instance.
-#[derive(Clone, Debug)]
-pub struct Instance {
-    /// Its name.
-    pub name: &'static str,
-    /// What it shows.
-    pub summary: &'static str,
-    /// Whether it is checked when none is named.
-    pub by_default: bool,
-    /// Its parameters.
-    pub parameters: Parameters,
-}
-
 /// All named instances.
-pub fn instances() -> Vec<Instance> {
+pub fn instances() -> Vec<Instance<Parameters>> {
     let instance = |name, summary, by_default, parameters| Instance {
         name,
         summary,

@@ -1,0 +1,159 @@
+//! What the entries of all models have in common: named instances, mutants, and how to check them.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use itertools::Itertools;
+use serde::Serialize;
+use stateright::Model;
+
+use crate::catalogue::{InstanceSummary, MutantSummary, UsageError};
+use crate::checker::{
+    End, Exploration, Fairness, Options, Property, Run, StaterightSearch, check_with_stateright,
+    explore, to_the_end,
+};
+use crate::explorer::{DEFAULT_ADDRESS, address_of_run};
+use crate::report::{CheckReport, Engine, MutantReport, check_report};
+
+/// A named instance.
+#[derive(Clone, Debug)]
+pub struct Instance<P> {
+    /// Its name.
+    pub name: &'static str,
+    /// What it shows.
+    pub summary: &'static str,
+    /// Whether it is checked when none is named.
+    pub by_default: bool,
+    /// Its parameters.
+    pub parameters: P,
+}
+
+impl<P: Serialize> Instance<P> {
+    /// The instance, for lists.
+    pub fn summary(&self, model: &'static str) -> InstanceSummary {
+        InstanceSummary {
+            model,
+            instance: self.name,
+            summary: self.summary,
+            by_default: self.by_default,
+            parameters: json(&self.parameters),
+        }
+    }
+}
+
+/// The instance of this name.
+///
+/// # Errors
+///
+/// If there is none.
+pub fn instance<P>(
+    model: &str,
+    name: &str,
+    instances: Vec<Instance<P>>,
+) -> Result<Instance<P>, UsageError> {
+    let known: Vec<&str> = instances.iter().map(|instance| instance.name).collect();
+    let unknown = UsageError::unknown(&format!("instance of {model}"), name, known);
+    let found = instances.into_iter().find(|i| i.name == name);
+    found.ok_or(unknown)
+}
+
+/// Parameters as a table of names and values.
+pub fn json<P: Serialize>(parameters: &P) -> serde_json::Value {
+    serde_json::to_value(parameters).expect("parameters are plain data")
+}
+
+/// An instance's name, with the parameters that are not its own.
+pub fn name_with_changes<P: Serialize>(instance: &Instance<P>, parameters: &P) -> String {
+    let own = json(&instance.parameters);
+    let all = json(parameters);
+    let all = all.as_object().into_iter().flatten();
+    let changed = all.filter(|(parameter, value)| own[parameter.as_str()] != **value);
+    let name = std::iter::once(instance.name.to_owned());
+    let changed = changed.map(|(parameter, value)| format!("{parameter}={value}"));
+    name.chain(changed).join(" ")
+}
+
+/// A model, what is claimed of it, and what that relies on.
+#[derive(Debug)]
+pub struct Claimed<M: Model> {
+    /// The model.
+    pub model: M,
+    /// What is claimed.
+    pub properties: Vec<Property<M>>,
+    /// What claims about fair runs rely on.
+    pub fairness: Vec<Fairness<M>>,
+}
+
+/// An instance to check: whose, its name, its parameters.
+pub type Named = (&'static str, String, serde_json::Value);
+
+/// Checks what is claimed of a model, with the engine asked for. `sentences` describes a run.
+pub fn check<M>(
+    (model, instance, parameters): Named,
+    build: impl Fn() -> Claimed<M>,
+    for_stateright: impl Fn(&mut M) -> &mut Vec<stateright::Property<M>>,
+    engine: Engine,
+    options: &Options<'_>,
+    sentences: impl Fn(&M, &Run<M>) -> Vec<String>,
+) -> CheckReport
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
+    M::Action: Clone + Debug + PartialEq + Send + Sync,
+{
+    let mut claimed = build();
+    let (properties, fairness) = (&claimed.properties, &claimed.fairness);
+    let exploration: Exploration<M> = match engine {
+        Engine::Quorate => explore(&claimed.model, properties, fairness, options),
+        Engine::StaterightBfs | Engine::StaterightDfs => {
+            for_stateright(&mut claimed.model).push(to_the_end());
+            let search = match engine {
+                Engine::StaterightBfs => StaterightSearch::BreadthFirst,
+                _ => StaterightSearch::DepthFirst,
+            };
+            check_with_stateright(claimed.model, properties, search, options)
+        }
+    };
+    let Claimed { model: again, .. } = build();
+    let claims = (&claimed.properties[..], &claimed.fairness[..]);
+    let named = (model, instance);
+    check_report(named, parameters, engine, claims, &exploration, |run| {
+        let address = address_of_run(DEFAULT_ADDRESS, &again, run);
+        (sentences(&again, run), address)
+    })
+}
+
+/// Looks for a mutant. `narrate` tells its run.
+pub fn check_mutant<M>(
+    mutant: &MutantSummary,
+    claimed: &Claimed<M>,
+    options: &Options<'_>,
+    narrate: impl Fn(&M, &Run<M>) -> Vec<String>,
+) -> MutantReport
+where
+    M: Model + Sync,
+    M::State: Clone + Debug + Hash + PartialEq + Send + Sync,
+    M::Action: Clone + Debug + PartialEq + Send,
+{
+    let options = Options {
+        stop_at: Some(mutant.breaks),
+        ..options.clone()
+    };
+    let model = &claimed.model;
+    let exploration = explore(model, &claimed.properties, &claimed.fairness, &options);
+    let verdict = exploration.verdict(mutant.breaks);
+    let run = verdict.and_then(|verdict| verdict.counterexample());
+    MutantReport {
+        model: mutant.model,
+        mutant: mutant.mutant,
+        breaks: mutant.breaks,
+        instance: mutant.instance,
+        found: run.is_some(),
+        steps: run.map(|run| run.steps.len()),
+        seconds: exploration.progress.elapsed.as_secs_f64(),
+        summary: mutant.summary,
+        complete: matches!(exploration.end, End::Exhausted | End::Found),
+        run: run.map(|run| narrate(model, run)).unwrap_or_default(),
+        address: run.map(|run| address_of_run(DEFAULT_ADDRESS, model, run)),
+    }
+}

@@ -1,0 +1,305 @@
+//! What three-phase commit claims: it is atomic and does not block where failures can be told from slowness, and
+//! where it is not, or does.
+//!
+//! Conditions are those of Bernstein, Hadzilacos, Goodman: *Concurrency Control and Recovery in Database
+//! Systems*, 1987, §7.3 and §7.5.
+
+use quorate::protocol::{ProcessId, Protocol};
+use quorate::three_phase_commit::{
+    Durable, Message, Output, Progress, Record, Remembered, Request, Standing, State, Timer,
+    TransactionId,
+};
+
+use super::Model;
+use super::parameters::{OnFailure, Parameters};
+use crate::atomic_commit::application::{Clients, RequestOrder};
+use crate::atomic_commit::{
+    AGREEMENT, STABILITY, VALIDITY, aborts, agreement, commits, stability, validity,
+};
+use crate::checker::{Condition, Fairness, Property, Strength};
+use crate::system::{Disk, NetworkKind, System, SystemState, Timers};
+
+/// Three-phase commit, by whatever rules.
+pub trait AnyThreePhaseCommit:
+    Protocol<
+        State = State,
+        Message = Message,
+        Timer = Timer,
+        Record = Record,
+        Durable = Durable,
+        Request = Request,
+        Output = Output,
+    > + 'static
+{
+}
+
+impl<P> AnyThreePhaseCommit for P where
+    P: Protocol<
+            State = State,
+            Message = Message,
+            Timer = Timer,
+            Record = Record,
+            Durable = Durable,
+            Request = Request,
+            Output = Output,
+        > + 'static
+{
+}
+
+type ModelState<P> = SystemState<P, Clients>;
+
+/// Non-blocking, its safety half: no process is committed while an operational one is uncertain.
+pub const NONE_UNCERTAIN: &str = "nobody commits while an operational process is uncertain (NB)";
+/// A recovery finds what its process believed durable.
+pub const RECOVERY_READS_BACK: &str = "recovery reads back what was believed durable";
+/// No two transactions have one name.
+pub const NAMES_ARE_UNIQUE: &str = "a transaction's name is never reused";
+/// Non-blocking: whoever takes part and does not fail decides, whoever else has failed.
+pub const NON_BLOCKING: &str = "whoever does not fail decides: non-blocking";
+/// Recovery: whoever has failed and come back decides (AC5).
+pub const RECOVERED_LEARN: &str = "whoever has failed and come back learns the outcome (AC5)";
+/// AC4: without failure all commit.
+pub const ALL_COMMIT: &str = "without failure all commit (AC4)";
+
+/// The properties that apply under these parameters, with what is expected of each.
+pub fn properties<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
+    use Condition::{Always, Sometimes};
+    let environment = &parameters.environment;
+    let crashes = environment.crashes > 0;
+    let is_sound = is_sound(parameters);
+    let expect = |expected, property: Property<Model<P>>| Property {
+        expected,
+        ..property
+    };
+    let mut properties = vec![
+        expect(
+            is_sound,
+            Property::holds(
+                AGREEMENT,
+                Always(|_, state: &ModelState<P>| agreement(&state.view)),
+            ),
+        ),
+        Property::holds(
+            VALIDITY,
+            Always(|model: &Model<P>, state: &ModelState<P>| {
+                validity(&state.view, model.application().participants)
+            }),
+        ),
+        Property::holds(
+            RECOVERY_READS_BACK,
+            Always(|model: &Model<P>, state: &ModelState<P>| model.recovery_reads_back(state)),
+        ),
+        Property::holds(
+            NAMES_ARE_UNIQUE,
+            Always(|_, state: &ModelState<P>| !state.view.name_reused),
+        ),
+        Property::holds(
+            "a commit",
+            Sometimes(|_, state: &ModelState<P>| commits(&state.view)),
+        ),
+    ];
+    // An abort that was told is not forced: if others then err, a crash lets a process be told commit.
+    if is_sound || !crashes || environment.disk == Disk::Atomic {
+        properties.push(Property::holds(
+            STABILITY,
+            Always(|_, state: &ModelState<P>| stability(&state.view)),
+        ));
+    }
+    if parameters.on_failure == OnFailure::Terminate {
+        properties.push(expect(
+            is_sound,
+            Property::holds(NONE_UNCERTAIN, Always(none_uncertain)),
+        ));
+    }
+    let suspects = crashes || !is_synchronous(parameters);
+    if (environment.timers != Timers::Never && suspects) || parameters.aborts {
+        properties.push(Property::holds(
+            "an abort",
+            Sometimes(|_, state: &ModelState<P>| aborts(&state.view)),
+        ));
+    }
+    let terminates_together =
+        parameters.on_failure == OnFailure::Terminate && parameters.participants > 1;
+    if terminates_together && environment.timers != Timers::Never && suspects {
+        properties.push(Property::holds(
+            "a coordinator fails, and another terminates the transaction",
+            Sometimes(terminates),
+        ));
+    }
+    properties.extend(claims(parameters));
+    properties
+}
+
+/// The claims about fair runs that apply under these parameters.
+fn claims<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
+    let environment = &parameters.environment;
+    let processes = usize::from(parameters.participants) + 1;
+    let epochs = match environment.recovery {
+        true => 1 + usize::from(environment.crashes),
+        false => 1,
+    };
+    let transactions = epochs * usize::from(parameters.transactions);
+    let mut claims = Vec::new();
+    if parameters.on_failure == OnFailure::Terminate && is_synchronous(parameters) {
+        claims.push(Property::holds(
+            NON_BLOCKING,
+            Condition::LeadsTo {
+                cases: transactions * processes,
+                trigger: |model, state, case| {
+                    let (transaction, process) = process(model, case);
+                    is_operational(state, process, transaction)
+                },
+                goal: |model, state, case| {
+                    let (transaction, process) = process(model, case);
+                    !is_operational(state, process, transaction)
+                },
+            },
+        ));
+    }
+    if is_synchronous(parameters) && environment.crashes > 0 && environment.recovery {
+        let claim = Property::holds(
+            RECOVERED_LEARN,
+            Condition::LeadsTo {
+                cases: transactions * processes,
+                trigger: |model, state, case| {
+                    let (transaction, process) = process(model, case);
+                    is_in_doubt(state, process, transaction)
+                },
+                goal: |model, state, case| {
+                    let (transaction, process) = process(model, case);
+                    !is_in_doubt(state, process, transaction)
+                },
+            },
+        );
+        // Total failure: if all have failed while they were undecided, all ask, and nobody knows.
+        let somebody_never_fails = usize::from(environment.crashes) < processes;
+        claims.push(Property {
+            expected: somebody_never_fails,
+            ..claim
+        });
+    }
+    let fails = environment.crashes > 0 || parameters.aborts || environment.drops > 0;
+    if !fails
+        && environment.timers != Timers::Asynchronous
+        && parameters.requests == RequestOrder::Orderly
+    {
+        claims.push(Property::holds(
+            ALL_COMMIT,
+            Condition::LeadsTo {
+                cases: transactions,
+                trigger: |model, state, case| {
+                    let transactions = usize::from(model.application().transactions);
+                    let transaction = transaction(case, transactions);
+                    is_operational(state, ProcessId(0), transaction)
+                },
+                goal: |model, state, case| {
+                    let transactions = usize::from(model.application().transactions);
+                    let told = state
+                        .view
+                        .transactions
+                        .get(&transaction(case, transactions));
+                    let everybody = u32::from(model.application().participants) + 1;
+                    told.is_some_and(|told| told.committed.len() == everybody)
+                },
+            },
+        ));
+    }
+    claims
+}
+
+/// What the claims rely on.
+pub fn fairness<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Fairness<Model<P>>> {
+    let environment = &parameters.environment;
+    let mut fairness = vec![System::deliveries()];
+    if environment.timers != Timers::Never && environment.crashes > 0 {
+        // They fire only at rest, so that one which fires again and again disables the others again and again.
+        fairness.push(Fairness {
+            strength: Strength::Strong,
+            ..System::timers()
+        });
+    }
+    if environment.disk == Disk::Buffered {
+        fairness.push(System::flushes());
+    }
+    if environment.crashes > 0 && environment.recovery {
+        fairness.push(System::recoveries());
+    }
+    fairness
+}
+
+/// Whether failures can be told from slowness, and nothing is lost but by crashes.
+pub fn is_synchronous(parameters: &Parameters) -> bool {
+    let environment = &parameters.environment;
+    environment.timers == Timers::Accurate
+        && (environment.network != NetworkKind::Set || environment.drops == 0)
+}
+
+/// Whether the protocol is atomic there.
+fn is_sound(parameters: &Parameters) -> bool {
+    let environment = &parameters.environment;
+    let nobody_suspects = environment.timers == Timers::Never;
+    let terminates = parameters.on_failure == OnFailure::Terminate;
+    nobody_suspects || (is_synchronous(parameters) && (terminates || environment.crashes == 0))
+}
+
+fn transaction(case: usize, transactions: usize) -> TransactionId {
+    TransactionId {
+        epoch: (case / transactions + 1) as u64,
+        number: (case % transactions + 1) as u64,
+    }
+}
+
+fn process<P: AnyThreePhaseCommit>(model: &Model<P>, case: usize) -> (TransactionId, ProcessId) {
+    let processes = usize::from(model.application().participants) + 1;
+    let transactions = usize::from(model.application().transactions);
+    let process = ProcessId((case % processes) as u16);
+    (transaction(case / processes, transactions), process)
+}
+
+/// The process takes part, has not failed since, and is undecided.
+fn is_operational<P: AnyThreePhaseCommit>(
+    state: &ModelState<P>,
+    process: ProcessId,
+    transaction: TransactionId,
+) -> bool {
+    let knows = state.processes[process.index()].state.as_ref();
+    knows.is_some_and(|knows| {
+        matches!(
+            knows.transactions.get(&transaction),
+            Some(Progress::Undecided(_))
+        )
+    })
+}
+
+/// The process's disk says that it takes part, and not the outcome.
+fn is_in_doubt<P: AnyThreePhaseCommit>(
+    state: &ModelState<P>,
+    process: ProcessId,
+    transaction: TransactionId,
+) -> bool {
+    let durable = &state.processes[process.index()].durable;
+    matches!(
+        durable.transactions.get(&transaction),
+        Some(Remembered::Prepared { .. })
+    )
+}
+
+/// Nobody has told commit while a process that has not failed is uncertain.
+fn none_uncertain<P: AnyThreePhaseCommit>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    let committed = state.view.transactions.iter();
+    let mut committed = committed.filter(|(_, told)| !told.committed.is_empty());
+    committed.all(|(&transaction, _)| {
+        let mut live = state.live();
+        live.all(|(_, knows)| knows.standing(transaction) != Standing::Uncertain)
+    })
+}
+
+/// A participant coordinates.
+fn terminates<P: AnyThreePhaseCommit>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    state.live().any(|(id, knows)| {
+        id != ProcessId(0)
+            && knows.transactions.values().any(|progress| {
+                matches!(progress, Progress::Undecided(undecided) if undecided.round.is_some())
+            })
+    })
+}
