@@ -28,6 +28,7 @@ mod journal;
 mod memory;
 mod network;
 mod process;
+mod process_set;
 mod state;
 mod time;
 #[cfg(debug_assertions)]
@@ -42,6 +43,7 @@ use network::Traffic;
 pub use network::{Envelope, Envelopes, Network, NetworkKind, Outbox};
 use process::Happening;
 pub use process::{InternedProcess, Process};
+pub use process_set::ProcessSet;
 use state::Change;
 pub use state::SystemState;
 pub use view::InternedView;

@@ -3,8 +3,8 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::atomic_commit::application::{ProcessSet, RequestOrder};
-use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, Timers};
+use crate::atomic_commit::application::RequestOrder;
+use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers};
 
 /// Whose environment the processes are placed in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
