@@ -1,4 +1,4 @@
-//! A few processes out of a few, as small as a number.
+//! Some of a model's processes, in a number: for a view who has told something, for a cut who is across.
 
 use std::fmt::{self, Debug};
 
@@ -37,11 +37,32 @@ impl ProcessSet {
         self.0.count_ones()
     }
 
+    /// Every way to cut so many processes in two groups, each once: the group without process 0.
+    ///
+    /// # Panics
+    ///
+    /// If there are no processes, or more than [`PROCESSES_MAX`](Self::PROCESSES_MAX).
+    pub fn cuts(processes: usize) -> impl Iterator<Item = Self> {
+        let others = processes.checked_sub(1).expect("a process");
+        assert!(processes <= usize::from(Self::PROCESSES_MAX));
+        (1..1_u16 << others).map(|group| Self(group << 1))
+    }
+
     /// All that are, in order.
     pub fn iter(self) -> impl Iterator<Item = ProcessId> {
         (0..Self::PROCESSES_MAX)
             .map(ProcessId)
             .filter(move |&p| self.contains(p))
+    }
+}
+
+impl FromIterator<ProcessId> for ProcessSet {
+    fn from_iter<I: IntoIterator<Item = ProcessId>>(processes: I) -> Self {
+        let mut set = Self::default();
+        for process in processes {
+            set.insert(process);
+        }
+        set
     }
 }
 
