@@ -75,8 +75,8 @@ impl Parameters {
             let expressible = Environment::default();
             if self.environment != expressible {
                 return Err(
-                    "Stateright's ActorModel expresses only a set network without drops or \
-                     crashes, an atomic disk and asynchronous timers: leave these at their \
+                    "Stateright's ActorModel expresses only a set network without drops, crashes or \
+                     partitions, an atomic disk and asynchronous timers: leave these at their \
                      defaults, or choose --framework system"
                         .into(),
                 );
