@@ -80,7 +80,7 @@ pub trait Protocol {
 
     /// Whom the timer suspects of being down, if that is what it means when it fires: nothing was heard
     /// of that process for too long. An environment whose timers are accurate fires it only if the process
-    /// is down.
+    /// is down, or cut off from the one that suspects it.
     fn suspects(&self, _timer: &Self::Timer) -> Option<ProcessId> {
         None
     }

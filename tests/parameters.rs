@@ -57,6 +57,20 @@ fn environments(disks: &[Disk], drops: &[u8]) -> Vec<Environment> {
         .collect()
 }
 
+/// The same with a partition: it heals, or it is for good.
+fn with_a_partition(environments: Vec<Environment>) -> Vec<Environment> {
+    let parts = |(environment, heals)| Environment {
+        partitions: 1,
+        heals,
+        ..environment
+    };
+    let makes_sense = |environment: &Environment| environment.heals || !environment.stabilises;
+    iproduct!(environments, BOTH)
+        .map(parts)
+        .filter(makes_sense)
+        .collect()
+}
+
 fn assert_all(participants: u16, environments: Vec<Environment>) {
     let requests = [RequestOrder::Orderly, RequestOrder::Any];
     for (environment, cooperative, aborts, requests) in
@@ -81,4 +95,17 @@ fn every_claim_is_as_expected_with_1_participant_and_any_faults() {
 #[test]
 fn every_claim_is_as_expected_with_2_participants_and_any_crash() {
     assert_all(2, environments(&[Disk::Atomic], &[0]));
+}
+
+#[test]
+fn every_claim_is_as_expected_with_1_participant_and_a_partition() {
+    let environments = environments(&[Disk::Atomic, Disk::Buffered], &[0, 1]);
+    assert_all(1, with_a_partition(environments));
+}
+
+#[test]
+fn every_claim_is_as_expected_with_2_participants_and_a_partition() {
+    let mut environments = environments(&[Disk::Atomic], &[0, 1]);
+    environments.retain(|environment| environment.crashes == 0);
+    assert_all(2, with_a_partition(environments));
 }

@@ -3,6 +3,7 @@
 use clap::{ArgMatches, Command};
 use serde::Serialize;
 
+use crate::atomic_commit::comparison::Comparison;
 use crate::checker::Options;
 use crate::report::{CheckReport, Engine, MutantReport};
 use crate::three_phase_commit::entry::ThreePhaseCommitEntry;
@@ -37,6 +38,11 @@ pub trait Entry: Sync {
         engine: Engine,
         options: &Options<'_>,
     ) -> Result<CheckReport, UsageError>;
+
+    /// How the protocol compares with others of its kind, if that is told with its checks.
+    fn comparison(&self, _options: &Options<'_>) -> Option<Comparison> {
+        None
+    }
 
     /// Looks for a mutant.
     ///

@@ -153,6 +153,24 @@ fn assumptions_about_time_are_flags_and_parameters() {
 }
 
 #[test]
+fn partitions_are_flags_and_parameters_and_claims_take_them_into_account() {
+    let heals = "healing of the network";
+    for (flags, partitions, fair) in [
+        (&["--heals", "false"][..], 0, false),
+        (&["--partitions", "1"], 1, true),
+        (&["--partitions", "1", "--heals", "false"], 1, false),
+    ] {
+        let output = models(&[&SMALL[..], flags, &["--format", "json"]].concat());
+        assert_eq!(code(&output), 0, "{flags:?}");
+        let report = &json_lines(&output)[0];
+        assert_eq!(report["parameters"]["partitions"], partitions);
+        assert_eq!(report["parameters"]["heals"], !flags.contains(&"--heals"));
+        let fairness = report["fairness"].to_string();
+        assert_eq!(fairness.contains(heals), fair, "{flags:?}: {fairness}");
+    }
+}
+
+#[test]
 fn an_instance_with_other_parameters_is_not_reported_under_its_name_alone() {
     let changed = ["--participants", "1", "--crashes", "0", "--format", "json"];
     let output = models(&[&SMALL[..], &changed].concat());
@@ -248,6 +266,14 @@ fn parameters_that_make_no_sense_are_refused_with_the_reason() {
         (
             &["--crashes", "4", "--recovery", "false"],
             "without recovery",
+        ),
+        (
+            &["--partitions", "2", "--heals", "false"],
+            "give partitions 1",
+        ),
+        (
+            &["--partitions", "1", "--heals", "false", "--stabilises"],
+            "leave heals at true",
         ),
         (&["--copies-max", "2"], "no meaning on a set network"),
         (

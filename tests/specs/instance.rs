@@ -135,6 +135,8 @@ impl Instance {
                 crashes: self.number("CrashesMax"),
                 down_max: self.number("DownMax"),
                 recovery: self.flag("Recovery"),
+                partitions: 0,
+                heals: true,
                 disk: match self.flag("Buffered") {
                     true => Disk::Buffered,
                     false => Disk::Atomic,

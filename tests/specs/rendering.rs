@@ -10,8 +10,8 @@ use quorate::two_phase_commit::{
     COORDINATOR, Coordinator, Decision, Durable, Message, Output, Participant, Progress, Published,
     Record, Refusal, State, Status, TransactionId, TwoPhaseCommit,
 };
-use quorate_models::atomic_commit::application::{Clients, ProcessSet, Told};
-use quorate_models::system::{Envelope, SystemState};
+use quorate_models::atomic_commit::application::{Clients, Told};
+use quorate_models::system::{Envelope, ProcessSet, SystemState};
 use quorate_models::two_phase_commit::parameters::Parameters;
 
 use super::value::Value;

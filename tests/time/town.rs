@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use quorate::protocol::{Effects, Input, ProcessId, Protocol};
 use quorate_models::checker::{Condition, Options, Property, explore};
 use quorate_models::system::{
-    Action, Application, Disk, Environment, NetworkKind, System, SystemState, Timers,
+    Action, Application, Disk, Envelope, Environment, Interned, NetworkKind, System, SystemState,
+    Timers,
 };
 use serde::{Deserialize, Serialize};
 use stateright::Model;
@@ -207,6 +208,11 @@ impl<P: Protocol<Request = (), Output = Campaigned>> Application<P> for Mayor {
     }
 }
 
+/// A message on its way, as actions have it.
+pub fn letter(from: ProcessId, to: ProcessId, message: Message) -> Interned<Envelope<Message>> {
+    Interned::new(Envelope { from, to, message })
+}
+
 pub type TheSystem = System<Town, Mayor>;
 pub type TheState = SystemState<Town, Mayor>;
 pub type TheAction = Action<Town>;
@@ -248,10 +254,13 @@ pub fn is_up(state: &TheState, process: ProcessId) -> bool {
     state.processes[process.index()].state.is_some()
 }
 
-/// Said without a word of the environment's: no record is pending, and no message to somebody who is up
-/// would change anything.
+/// Said without a word of the environment's: no record is pending, and no message to somebody who is up, and on
+/// its sender's side of a cut, would change anything.
 pub fn is_at_rest(system: &TheSystem, state: &TheState) -> bool {
-    let mut arriving = state.network.in_flight().filter(|e| is_up(state, e.to));
+    let is_across = |id| state.cut.contains(id);
+    let arrives =
+        |e: &Envelope<Message>| is_up(state, e.to) && is_across(e.from) == is_across(e.to);
+    let mut arriving = state.network.in_flight().filter(|e| arrives(e));
     state
         .processes()
         .all(|(_, process)| process.hold_back.is_empty())

@@ -6,6 +6,7 @@
 use quorate::protocol::ProcessId;
 
 pub mod application;
+pub mod comparison;
 
 use application::View;
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::ArgMatches;
+use quorate_models::atomic_commit::comparison::Comparison;
 use quorate_models::catalogue::{self, Entry, MODELS, Subject, UsageError};
 use quorate_models::checker::{FingerprintBits, Options};
 use quorate_models::report::{CheckReport, Engine, MutantReport, Outcome};
@@ -130,7 +131,11 @@ impl Session {
             let known: Vec<&str> = all.map(|listed| listed.instance).collect();
             return Err(UsageError::unknown("instance", name, known));
         }
-        Ok(self.finish_checks(&reports))
+        let compared = MODELS.iter().filter(|_| instance.is_none());
+        let comparisons = compared
+            .filter_map(|entry| self.comparison(*entry))
+            .collect();
+        Ok(self.finish_checks(&reports, comparisons))
     }
 
     /// Checks one instance of a model: the one named, or `default` if parameters are given; or without
@@ -155,7 +160,20 @@ impl Session {
                 instances.map(check).collect::<Result<_, _>>()?
             }
         };
-        Ok(self.finish_checks(&reports))
+        let compared = named.is_none().then_some(entry);
+        let comparisons = compared.and_then(|entry| self.comparison(entry));
+        Ok(self.finish_checks(&reports, comparisons.into_iter().collect()))
+    }
+
+    /// How a model's protocol compares with others, if it does.
+    fn comparison(&self, entry: &dyn Entry) -> Option<Comparison> {
+        let watch = Watch::start(format!("{} compared", entry.name()));
+        let comparison = entry.comparison(&self.options(&|p| watch.report(p)));
+        watch.finish(None);
+        if let (Format::Json, Some(comparison)) = (self.format, &comparison) {
+            output::json(comparison);
+        }
+        comparison
     }
 
     fn check(
@@ -175,11 +193,14 @@ impl Session {
         Ok(report)
     }
 
-    fn finish_checks(&self, reports: &[CheckReport]) -> Outcome {
+    fn finish_checks(&self, reports: &[CheckReport], comparisons: Vec<Comparison>) -> Outcome {
         if self.format == Format::Table {
             output::checks(reports);
+            comparisons.iter().for_each(output::comparison);
         }
-        worst(reports.iter().map(CheckReport::outcome))
+        let is_complete = comparisons.iter().all(Comparison::is_complete);
+        let incomplete = (!is_complete).then_some(Outcome::NotExhausted);
+        worst(reports.iter().map(CheckReport::outcome).chain(incomplete))
     }
 
     fn mutants(&self, model: Option<&str>, mutant: Option<&str>) -> Result<Outcome, UsageError> {

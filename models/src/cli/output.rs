@@ -5,6 +5,7 @@ use std::io::Write;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::HumanCount;
 use itertools::Itertools;
+use quorate_models::atomic_commit::comparison::Comparison;
 use quorate_models::catalogue::MODELS;
 use quorate_models::checker::Strength;
 use quorate_models::report::{CheckReport, MutantReport, Outcome, PropertyReport};
@@ -265,6 +266,43 @@ fn counterexample(report: &CheckReport, property: &PropertyReport) {
             flags.collect::<String>()
         ));
     }
+}
+
+/// What protocols cost and which failures they survive, side by side.
+pub fn comparison(comparison: &Comparison) {
+    let participants = comparison.participants;
+    let mut costs = table(&[
+        "one transaction, nothing fails",
+        "messages",
+        "message delays",
+        "forced writes",
+        "lazy writes",
+    ]);
+    for compared in &comparison.protocols {
+        let outcomes = [
+            ("commits", compared.committed),
+            ("aborts", compared.aborted),
+        ];
+        for (outcome, cost) in outcomes {
+            let counts = [cost.messages, cost.delays, cost.forced, cost.lazy].map(count);
+            let name = format!("{} {outcome}", compared.protocol);
+            costs.add_row(std::iter::once(name).chain(counts));
+        }
+    }
+    let names = comparison
+        .protocols
+        .iter()
+        .map(|compared| compared.protocol);
+    let header: Vec<&str> = std::iter::once("what fails").chain(names).collect();
+    let mut survivals = table(&header);
+    for (what, words) in comparison.rows() {
+        survivals.add_row(std::iter::once(what).chain(words));
+    }
+    print(&format!(
+        "what a transaction of {participants} participants costs, counted on the model; delays are until the last \
+         of them has decided\n{costs}\nwhat is survived, with {participants} participants and timers that are \
+         accurate: is it atomic, and does whoever has voted Yes and stays up decide?\n{survivals}"
+    ));
 }
 
 /// One mutant, with its shortest counterexample.

@@ -6,7 +6,10 @@
 use quorate::protocol::{ProcessId, Protocol};
 use stateright::Path;
 
-use super::{Action, Application, Envelope, Event, Journal, NetworkKind, System, SystemState};
+use super::{
+    Action, Application, Envelope, Event, Journal, NetworkKind, ProcessSet, System, SystemState,
+    journal,
+};
 
 mod drawing;
 mod shapes;
@@ -29,8 +32,19 @@ struct Row {
     /// Who acted, and how, if it was a process.
     mark: Option<(usize, Mark)>,
     lines: Vec<Line>,
-    /// Whether it is the step from which on nothing fails.
-    stabilises: bool,
+    /// What happened to all processes at once, if that is what happened.
+    turn: Option<Turn>,
+}
+
+/// What happens to all processes at once: from here on it is another world.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Turn {
+    /// These are cut off from the others.
+    Partition(ProcessSet),
+    /// The cut is no more.
+    Healing,
+    /// Nothing fails any more.
+    Stabilisation,
 }
 
 /// How a process came to act.
@@ -181,7 +195,9 @@ impl<P: Protocol + 'static> Story<P> {
                 let outage = self.outages.iter_mut().rfind(|o| o.lane == id.index());
                 outage.expect("what recovers was down").to = Some(row);
             }
-            Action::Stabilise => self.rows[row].stabilises = true,
+            Action::Partition(cut) => self.rows[row].turn = Some(Turn::Partition(*cut)),
+            Action::Heal => self.rows[row].turn = Some(Turn::Healing),
+            Action::Stabilise => self.rows[row].turn = Some(Turn::Stabilisation),
         }
         self.happened(events);
     }
@@ -222,7 +238,7 @@ impl<P: Protocol + 'static> Story<P> {
                 }
                 Event::Told(id, output) => self.line(id, LineKind::Told, format!("{output:?}")),
                 // A row of its own tells it.
-                Event::Stabilised => {}
+                Event::Partitioned(_) | Event::Healed | Event::Stabilised => {}
             }
         }
     }
@@ -284,6 +300,21 @@ impl<P: Protocol + 'static> Story<P> {
             rows: self.rows,
             flights,
             outages: self.outages,
+        }
+    }
+}
+
+impl Turn {
+    /// What it is, beside its line.
+    fn text(self, lanes: usize) -> String {
+        match self {
+            Self::Partition(cut) => {
+                let ids = (0..).map(ProcessId).take(lanes);
+                let sides = journal::sides(cut, ids, |id| format!("{id:?}"));
+                format!("partition: {sides}")
+            }
+            Self::Healing => "healed: no partition".to_owned(),
+            Self::Stabilisation => "stable: no faults, accurate timers".to_owned(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::NetworkKind;
+use super::{NetworkKind, ProcessSet};
 
 /// How records become durable.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
@@ -23,7 +23,8 @@ pub enum Timers {
     Asynchronous,
     /// Never: nothing is ever late.
     Never,
-    /// Only when everything else has come to rest; suspicions are right, and campaigns one at a time.
+    /// Only when everything else has come to rest; whoever is suspected is down or cut off, and campaigns come one
+    /// at a time.
     Accurate,
 }
 
@@ -43,6 +44,10 @@ pub struct Environment {
     pub down_max: u8,
     /// Whether a crashed process may come up again.
     pub recovery: bool,
+    /// How many times the processes may be cut in two groups between which no message is delivered.
+    pub partitions: u8,
+    /// Whether a cut may be healed; otherwise it is for good.
+    pub heals: bool,
     /// How records become durable.
     pub disk: Disk,
     /// A process with so many pending records takes no input until a flush.
@@ -54,7 +59,7 @@ pub struct Environment {
 }
 
 impl Default for Environment {
-    /// A set network, no crash, an atomic disk, asynchronous timers.
+    /// A set network, no crash, no partition, an atomic disk, asynchronous timers.
     fn default() -> Self {
         Self {
             network: NetworkKind::Set,
@@ -63,6 +68,8 @@ impl Default for Environment {
             crashes: 0,
             down_max: 1,
             recovery: true,
+            partitions: 0,
+            heals: true,
             disk: Disk::Atomic,
             pending_max: 2,
             timers: Timers::Asynchronous,
@@ -137,6 +144,39 @@ impl Environment {
                 self.crashes
             ));
         }
+        if self.partitions > 0 {
+            self.validate_partitions(processes)?;
+        }
+        Ok(())
+    }
+
+    fn validate_partitions(&self, processes: usize) -> Result<(), String> {
+        let partitions = self.partitions;
+        if processes < 2 {
+            return Err(format!(
+                "partitions {partitions} needs at least 2 processes, one on each side: leave it at 0"
+            ));
+        }
+        if processes > usize::from(ProcessSet::PROCESSES_MAX) {
+            return Err(format!(
+                "partitions {partitions} of {processes} processes are more than a model can have: \
+                 give at most {} processes, or leave it at 0",
+                ProcessSet::PROCESSES_MAX
+            ));
+        }
+        if !self.heals && partitions > 1 {
+            return Err(format!(
+                "with heals false only one of the partitions {partitions} can happen: give \
+                 partitions 1"
+            ));
+        }
+        if !self.heals && self.stabilises {
+            return Err(
+                "a partition is a fault, and stabilising ends it, which heals false forbids: leave \
+                 heals at true, or leave stabilises off"
+                    .into(),
+            );
+        }
         Ok(())
     }
 }
@@ -162,6 +202,12 @@ pub struct EnvironmentFlags {
     /// Whether a crashed process may come up again
     #[arg(long, value_name = "BOOL")]
     pub recovery: Option<bool>,
+    /// Times that the processes may be cut in two groups between which no message is delivered
+    #[arg(long, value_name = "COUNT")]
+    pub partitions: Option<u8>,
+    /// Whether a cut may be healed; otherwise it is for good
+    #[arg(long, value_name = "BOOL")]
+    pub heals: Option<bool>,
     /// How records become durable
     #[arg(long, value_enum)]
     pub disk: Option<Disk>,
@@ -190,6 +236,8 @@ impl EnvironmentFlags {
         put(&mut environment.crashes, self.crashes);
         put(&mut environment.down_max, self.down_max);
         put(&mut environment.recovery, self.recovery);
+        put(&mut environment.partitions, self.partitions);
+        put(&mut environment.heals, self.heals);
         put(&mut environment.disk, self.disk);
         put(&mut environment.pending_max, self.pending_max);
         put(&mut environment.timers, self.timers);

@@ -1,8 +1,8 @@
 //! Which of a system's actions cannot be put off for ever: the assumptions that claims of liveness choose from.
 //!
 //! Each is as fine as it has to be: a coarser class would be kept by actions that do not help. All are weak;
-//! `Fairness { strength: Strength::Strong, ..System::deliveries() }` is the strong one. Crashes, drops, requests
-//! and stabilisation belong to no class: none of them has to happen.
+//! `Fairness { strength: Strength::Strong, ..System::deliveries() }` is the strong one. Crashes, drops, partitions,
+//! requests and stabilisation belong to no class: none of them has to happen.
 
 use std::hash::Hash;
 
@@ -50,6 +50,14 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     pub fn recoveries() -> Fairness<Self> {
         Fairness::weak("recovery of each process", |_, action| match action {
             Action::Recover(id) => Some(u64::from(id.0)),
+            _ => None,
+        })
+    }
+
+    /// A cut does not stay for ever.
+    pub fn heals() -> Fairness<Self> {
+        Fairness::weak("healing of the network", |_, action| match action {
+            Action::Heal => Some(0),
             _ => None,
         })
     }

@@ -6,7 +6,7 @@ use derive_where::derive_where;
 use itertools::Itertools;
 use quorate::protocol::{ProcessId, Protocol, Release};
 
-use super::{Action, Application, Envelope, System, SystemState};
+use super::{Action, Application, Envelope, ProcessSet, System, SystemState};
 use crate::checker::Run;
 
 /// Something that happened on the way to the next state.
@@ -22,6 +22,10 @@ pub enum Event<P: Protocol> {
     Sent(Envelope<P::Message>, bool),
     /// The application was told.
     Told(ProcessId, P::Output),
+    /// These can no longer be reached by the others, nor reach them.
+    Partitioned(ProcessSet),
+    /// All can reach each other again.
+    Healed,
     /// Faults came to an end, and timers became accurate.
     Stabilised,
 }
@@ -70,6 +74,18 @@ pub(super) fn release<P: Protocol>(
     }
 }
 
+/// The two sides of a cut, in words.
+pub(super) fn sides(
+    cut: ProcessSet,
+    processes: impl Iterator<Item = ProcessId>,
+    name: impl Fn(ProcessId) -> String,
+) -> String {
+    let (there, here): (Vec<_>, Vec<_>) = processes.partition(|id| cut.contains(*id));
+    [here, there]
+        .map(|side| side.into_iter().map(&name).join(", "))
+        .join(" | ")
+}
+
 impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     /// An action as a sentence.
     pub fn sentence(&self, action: &Action<P>) -> String {
@@ -109,8 +125,15 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 )
             }
             Action::Recover(process) => format!("{} recovers", name(process)),
+            Action::Partition(cut) => format!("the network parts: {}", self.sides(*cut)),
+            Action::Heal => "the network heals".to_owned(),
             Action::Stabilise => "the system stabilises".to_owned(),
         }
+    }
+
+    /// The two sides of a cut, by name.
+    fn sides(&self, cut: ProcessSet) -> String {
+        sides(cut, self.ids(), |id| self.protocol.name(id))
     }
 
     /// A run's actions as sentences.
@@ -180,6 +203,10 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 name(to)
             ),
             Event::Told(process, output) => format!("{} tells: {output:?}", name(process)),
+            Event::Partitioned(cut) => {
+                format!("no message crosses any more: {}", self.sides(*cut))
+            }
+            Event::Healed => "messages reach all again".to_owned(),
             Event::Stabilised => "from now on nothing fails, and timers are accurate".to_owned(),
         }
     }
@@ -227,6 +254,13 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         if self.environment.drops > 0 {
             let most = self.environment.drops;
             line("drops", &format!("{} of {most}", state.drops));
+        }
+        if self.environment.partitions > 0 {
+            let most = self.environment.partitions;
+            line("partitions", &format!("{} of {most}", state.partitions));
+        }
+        if !state.cut.is_empty() {
+            line("parted", &self.sides(state.cut));
         }
         if state.stable {
             line("time", "stable: no more faults, accurate timers");

@@ -145,8 +145,12 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 match event {
                     Event::Sent(envelope, _) => sent.push(self.intern_envelope(envelope)),
                     Event::Told(_, output) => told.push(output),
-                    Event::Wrote(..) | Event::Durable(..) | Event::Lost(..) | Event::Stabilised => {
-                    }
+                    Event::Wrote(..)
+                    | Event::Durable(..)
+                    | Event::Lost(..)
+                    | Event::Partitioned(_)
+                    | Event::Healed
+                    | Event::Stabilised => {}
                 }
             }
             Outcome {

@@ -28,6 +28,7 @@ mod journal;
 mod memory;
 mod network;
 mod process;
+mod process_set;
 mod state;
 mod time;
 #[cfg(debug_assertions)]
@@ -42,6 +43,7 @@ use network::Traffic;
 pub use network::{Envelope, Envelopes, Network, NetworkKind, Outbox};
 use process::Happening;
 pub use process::{InternedProcess, Process};
+pub use process_set::ProcessSet;
 use state::Change;
 pub use state::SystemState;
 pub use view::InternedView;
@@ -104,6 +106,11 @@ pub enum Action<P: Protocol + 'static> {
     Crash(ProcessId, Envelopes<P::Message>),
     /// A process comes up again with what its disk holds.
     Recover(ProcessId),
+    /// The network is cut between these and the others. Process 0 is among the others, so that each cut has one
+    /// form.
+    Partition(ProcessSet),
+    /// The cut is healed.
+    Heal,
     /// Faults come to an end, and timers become accurate.
     Stabilise,
 }
@@ -167,6 +174,8 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             view: self.intern_view(self.application.initial()),
             crashes: 0,
             drops: 0,
+            partitions: 0,
+            cut: ProcessSet::default(),
             stable: false,
             campaigned: None,
         };
@@ -214,12 +223,27 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 change.next().crashes += 1;
             }
             Action::Recover(id) => self.happens(&mut change, id, Happening::Start, journal),
+            Action::Partition(cut) => {
+                change.next().cut = cut;
+                change.next().partitions += 1;
+                journal.note(vec![Event::Partitioned(cut)]);
+            }
+            Action::Heal => Self::heal(&mut change, journal),
             Action::Stabilise => {
+                Self::heal(&mut change, journal);
                 change.next().stable = true;
                 journal.note(vec![Event::Stabilised]);
             }
         }
         change.into_next()
+    }
+
+    /// A cut, if there is one, comes to an end.
+    fn heal(change: &mut Change<'_, P, A>, journal: &mut Journal<P>) {
+        if !change.now().cut.is_empty() {
+            change.next().cut = ProcessSet::default();
+            journal.note(vec![Event::Healed]);
+        }
     }
 
     /// Something happens to a process; what it says in consequence reaches the network and the application.
@@ -270,7 +294,12 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                     *went_out = outbox.send(&self.environment, envelope);
                 }
                 Event::Told(_, output) => outputs.push(&*output),
-                Event::Wrote(..) | Event::Durable(..) | Event::Lost(..) | Event::Stabilised => {}
+                Event::Wrote(..)
+                | Event::Durable(..)
+                | Event::Lost(..)
+                | Event::Partitioned(_)
+                | Event::Healed
+                | Event::Stabilised => {}
             }
         }
         change.set_outbox(id, self.intern_outbox(outbox));
@@ -307,7 +336,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> Model for System<P, A> 
             }
         }
         for &envelope in deliverable() {
-            if memo(envelope.to).takes_input {
+            if memo(envelope.to).takes_input && !state.are_apart(envelope.from, envelope.to) {
                 actions.push(Action::Deliver(envelope));
             }
         }
@@ -332,6 +361,14 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> Model for System<P, A> 
                 None if environment.recovery => actions.push(Action::Recover(id)),
                 _ => {}
             }
+        }
+        if !state.cut.is_empty() {
+            if environment.heals {
+                actions.push(Action::Heal);
+            }
+        } else if state.partitions < environment.partitions && !state.stable {
+            let cuts = ProcessSet::cuts(state.processes.len());
+            actions.extend(cuts.map(Action::Partition));
         }
         if environment.stabilises && !state.stable {
             actions.push(Action::Stabilise);

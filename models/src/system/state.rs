@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::network::InternedOutbox;
 use super::process::InternedProcess;
 use super::view::InternedView;
-use super::{Application, Network, Process, journal};
+use super::{Application, Network, Process, ProcessSet, journal};
 
 /// A state of a [`System`](super::System): handles to its parts, which read like the parts themselves.
 #[derive_where(Clone, Eq, Hash, PartialEq)]
@@ -24,6 +24,10 @@ pub struct SystemState<P: Protocol + 'static, A: Application<P> + 'static> {
     pub crashes: u8,
     /// Drops so far.
     pub drops: u8,
+    /// Partitions so far.
+    pub partitions: u8,
+    /// Who is on the other side of a cut than process 0: nobody, if there is no cut.
+    pub cut: ProcessSet,
     /// Whether the environment has stabilised.
     pub stable: bool,
     /// Who campaigned last, where timers are accurate.
@@ -59,6 +63,11 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> SystemState<P, A> {
     /// How many processes are down.
     pub fn down(&self) -> usize {
         self.processes.iter().filter(|p| p.state.is_none()).count()
+    }
+
+    /// Whether there is a cut, and these are on different sides of it.
+    pub fn are_apart(&self, one: ProcessId, other: ProcessId) -> bool {
+        !self.cut.is_empty() && self.cut.contains(one) != self.cut.contains(other)
     }
 }
 
@@ -135,6 +144,12 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> Debug for SystemState<P
         }
         writeln!(f, "application: {:?}", self.view)?;
         write!(f, "faults: {} crashes, {} drops", self.crashes, self.drops)?;
+        write!(f, ", {} partitions", self.partitions)?;
+        if !self.cut.is_empty() {
+            let ids = self.processes.iter().map(|process| process.id);
+            let sides = journal::sides(self.cut, ids, |id| format!("{id:?}"));
+            write!(f, "\npartition: {sides}")?;
+        }
         if self.stable {
             write!(f, "\nstable")?;
         }

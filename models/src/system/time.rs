@@ -5,21 +5,25 @@
 //!
 //! *Accurate* timers fire only at *quiescence*: where no delivery to a live process and no flush would change
 //! anything. That is so where delays are bounded, and every timer is longer than all that is on its way when
-//! it is set, with all that comes of it, can take. Two kinds of timers are held to more than that:
+//! it is set, with all that comes of it, can take. What waits at a cut of the network is not on its way:
+//! nobody knows how long the cut will stay, so no timer is longer than that. Two kinds of timers are held to
+//! more than that:
 //!
-//! * One that [suspects](Protocol::suspects) a process fires only if that process is down: whoever is up
-//!   is heard of, for at quiescence everything sent has arrived. This is a perfect failure detector, which
-//!   synchronous systems have (Chandra, Toueg: *Unreliable failure detectors for reliable distributed
-//!   systems*, JACM 43(2), 1996).
+//! * One that [suspects](Protocol::suspects) a process fires only if that process is down, or on the other
+//!   side of a cut: whoever is up and can be reached is heard of, for at quiescence everything sent to and fro
+//!   has arrived. Who is down and who is cut off are equally silent, and nobody can tell which it is. Without
+//!   partitions this is a perfect failure detector, which synchronous systems have (Chandra, Toueg:
+//!   *Unreliable failure detectors for reliable distributed systems*, JACM 43(2), 1996); with them it is
+//!   wrong about whoever is up across the cut.
 //! * One that begins a [campaign](Protocol::campaigns) fires at one process at a time, and at each live one in
 //!   its turn. Time-outs of random length do that: in the long run somebody's is shorter than all others' by
 //!   more than a campaign takes, and everybody's is some time. Without it campaigns can thwart each other for
 //!   ever. Whose turn it is goes round: to the next, among those at which such a timer may fire, after the
 //!   last to campaign.
 //!
-//! Both hold from the start in a synchronous system ([`Timers::Accurate`]), in which processes still fail and
-//! messages are still lost. In a system that *stabilises* they hold from some moment on, which nobody is
-//! told, and from then on nothing fails, either: partial synchrony (Dwork, Lynch, Stockmeyer: *Consensus in
+//! Both hold from the start in a synchronous system ([`Timers::Accurate`]), in which processes still fail,
+//! messages are still lost and the network may still part. In a system that *stabilises* they hold from some
+//! moment on, which nobody is told, and from then on nothing fails, either, and there is no cut: partial synchrony (Dwork, Lynch, Stockmeyer: *Consensus in
 //! the presence of partial synchrony*, JACM 35(2), 1988). Before that moment it is asynchronous, so what
 //! terminates here terminates however long it was not.
 
@@ -35,7 +39,8 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         self.environment.timers == Timers::Accurate || state.stable
     }
 
-    /// Adds the timers that may fire. All deliveries and flushes that may happen are among the actions.
+    /// Adds the timers that may fire. All deliveries and flushes that may happen are among the actions: those that
+    /// a cut holds up are not.
     pub(super) fn timeouts(&self, state: &SystemState<P, A>, actions: &mut Vec<Action<P>>) {
         if self.has_accurate_timers(state) {
             if self.is_quiescent(state, actions) {
@@ -74,11 +79,15 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     }
 
     fn accurate_timeouts(&self, state: &SystemState<P, A>, actions: &mut Vec<Action<P>>) {
-        let is_up = |id: ProcessId| state.processes[id.index()].state.is_some();
+        let is_heard_of = |by: ProcessId, of: ProcessId| {
+            state.processes[of.index()].state.is_some() && !state.are_apart(by, of)
+        };
+        let is_wrong = |by: ProcessId, timer: &P::Timer| {
+            let suspected = self.protocol.suspects(timer);
+            suspected.is_some_and(|of| is_heard_of(by, of))
+        };
         let set = self.timers_set(state);
-        let justified: Vec<_> = set
-            .filter(|(_, timer)| !self.protocol.suspects(timer).is_some_and(is_up))
-            .collect();
+        let justified: Vec<_> = set.filter(|(by, timer)| !is_wrong(*by, timer)).collect();
         let campaigns = |(_, timer): &&(_, Interned<P::Timer>)| self.protocol.campaigns(timer);
         let candidates = justified.iter().filter(campaigns).map(|(id, _)| *id);
         let turn = candidates.min_by_key(|id| (Some(*id) <= state.campaigned, *id));

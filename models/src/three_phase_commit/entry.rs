@@ -3,11 +3,13 @@
 use std::convert::Infallible;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use quorate::three_phase_commit::Published;
+use quorate::three_phase_commit::{Published, ThreePhaseCommit};
+use quorate::two_phase_commit::TwoPhaseCommit;
 
 use super::mutants::{MUTANTS, Mutant, TimeoutsAlone};
 use super::parameters::{OnFailure, ParameterFlags, Parameters, instances};
 use super::{model, protocol};
+use crate::atomic_commit::comparison::{self, Comparison, compared};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
 use crate::entry::{Instance, check, check_mutant, instance, json, name_with_changes};
@@ -91,6 +93,21 @@ impl Entry for ThreePhaseCommitEntry {
                 options,
                 |system, run| system.sentences(run),
             ),
+        })
+    }
+
+    fn comparison(&self, options: &Options<'_>) -> Option<Comparison> {
+        let participants = usize::from(comparison::PARTICIPANTS);
+        let two = || TwoPhaseCommit::new(participants).expect("there are participants");
+        let three = || ThreePhaseCommit::new(participants).expect("there are participants");
+        let environments = comparison::environments().into_iter();
+        Some(Comparison {
+            participants: comparison::PARTICIPANTS,
+            environments: environments.map(|(what, _)| what).collect(),
+            protocols: vec![
+                compared("two-phase-commit", two, options),
+                compared("three-phase-commit", three, options),
+            ],
         })
     }
 

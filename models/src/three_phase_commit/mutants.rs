@@ -130,7 +130,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "timeouts-alone",
         summary: "no termination protocol: uncertain participants abort, committable ones commit",
         breaks: atomic_commit::AGREEMENT,
-        instance: "synchronous",
+        instance: "default",
         bug: TimeoutsAlone::BUG,
     },
     Mutant {
@@ -144,7 +144,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "commits-without-acknowledgements",
         summary: "a coordinator commits without acknowledgements from participants that it does not suspect",
         breaks: atomic_commit::AGREEMENT,
-        instance: "synchronous",
+        instance: "default",
         bug: CommitsAtOnce::BUG,
     },
     Mutant {
@@ -165,14 +165,14 @@ pub const MUTANTS: &[Mutant] = &[
         name: "any-yes-pre-commits",
         summary: "the coordinator begins the second phase at the first Yes",
         breaks: atomic_commit::VALIDITY,
-        instance: "synchronous",
+        instance: "default",
         bug: AnyYes::BUG,
     },
     Mutant {
         name: "deadline-commits",
         summary: "the coordinator commits when votes do not come in time",
         breaks: atomic_commit::VALIDITY,
-        instance: "synchronous",
+        instance: "default",
         bug: CommitsLate::BUG,
     },
     Mutant {
@@ -186,7 +186,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "committable-aborts",
         summary: "termination aborts where somebody is committable (against TR4)",
         breaks: atomic_commit::AGREEMENT,
-        instance: "synchronous",
+        instance: "default",
         bug: AbortsCommittable::BUG,
     },
     Mutant {

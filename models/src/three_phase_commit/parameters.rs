@@ -3,9 +3,9 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::atomic_commit::application::{ProcessSet, RequestOrder};
+use crate::atomic_commit::application::RequestOrder;
 use crate::entry::Instance;
-use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, Timers};
+use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers};
 
 /// What an undecided participant does when its coordinator has failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
@@ -108,7 +108,7 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             with(synchronous.clone()),
         ),
         instance(
-            "synchronous",
+            "default",
             "2 participants, all but one process fail for good: it is atomic and does not block",
             true,
             Parameters {
@@ -155,6 +155,25 @@ pub fn instances() -> Vec<Instance<Parameters>> {
                 transactions: 2,
                 ..with(crashes(1, true))
             },
+        ),
+        instance(
+            "partition",
+            "2 participants, nobody fails, the network parts for good: it is not atomic",
+            true,
+            with(Environment {
+                partitions: 1,
+                heals: false,
+                ..synchronous.clone()
+            }),
+        ),
+        instance(
+            "partition-heals",
+            "the same, the network heals: it is not atomic either",
+            true,
+            with(Environment {
+                partitions: 1,
+                ..synchronous.clone()
+            }),
         ),
         instance(
             "asynchronous",

@@ -178,7 +178,10 @@ fn claims<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model
             ..claim
         });
     }
-    let fails = environment.crashes > 0 || parameters.aborts || environment.drops > 0;
+    let fails = environment.crashes > 0
+        || environment.drops > 0
+        || environment.partitions > 0
+        || parameters.aborts;
     if !fails
         && environment.timers != Timers::Asynchronous
         && parameters.requests == RequestOrder::Orderly
@@ -211,7 +214,8 @@ fn claims<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model
 pub fn fairness<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Fairness<Model<P>>> {
     let environment = &parameters.environment;
     let mut fairness = vec![System::deliveries()];
-    if environment.timers != Timers::Never && environment.crashes > 0 {
+    let fails = environment.crashes > 0 || environment.drops > 0 || environment.partitions > 0;
+    if environment.timers != Timers::Never && fails {
         // They fire only at rest, so that one which fires again and again disables the others again and again.
         fairness.push(Fairness {
             strength: Strength::Strong,
@@ -224,6 +228,9 @@ pub fn fairness<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Fairness
     if environment.crashes > 0 && environment.recovery {
         fairness.push(System::recoveries());
     }
+    if environment.partitions > 0 && environment.heals {
+        fairness.push(System::heals());
+    }
     fairness
 }
 
@@ -231,6 +238,7 @@ pub fn fairness<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Fairness
 pub fn is_synchronous(parameters: &Parameters) -> bool {
     let environment = &parameters.environment;
     environment.timers == Timers::Accurate
+        && environment.partitions == 0
         && (environment.network != NetworkKind::Set || environment.drops == 0)
 }
 

@@ -128,20 +128,24 @@ pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property
     let crashes = environment.crashes > 0;
     let times_out = environment.timers != Timers::Never;
     let for_good = crashes && !environment.recovery;
+    let parts = environment.partitions > 0;
+    let parted_for_good = parts && !environment.heals;
     let expected = |name: &str| match name {
-        IN_DOUBT_DECIDES | COMMIT_FORGOTTEN => (times_out && !for_good).then_some(true),
+        IN_DOUBT_DECIDES | COMMIT_FORGOTTEN => {
+            (times_out && !for_good && !parted_for_good).then_some(true)
+        }
         // Blocking: the coordinator may be what is gone.
         NON_BLOCKING => (times_out && for_good).then_some(false),
         ONE_KNOWS_ALL_LEARN => {
             (times_out && for_good && parameters.participants > 1 && environment.drops > 0)
-                .then_some(parameters.cooperative)
+                .then_some(parameters.cooperative && !parted_for_good)
         }
         // A coordinator that crashed before it logged has nothing left to decide.
         EVERYBODY_DECIDES => (times_out && crashes && environment.recovery).then_some(false),
-        // A timer that fires too soon is a failure.
+        // A timer that fires too soon is a failure, and so is a partition.
         ALL_COMMIT => {
             let is_orderly = parameters.requests == RequestOrder::Orderly && !parameters.aborts;
-            let fails = is_lossy(parameters) || environment.stabilises;
+            let fails = is_lossy(parameters) || parts || environment.stabilises;
             (is_orderly && !fails).then_some(environment.timers != Timers::Asynchronous)
         }
         _ => None,
@@ -176,6 +180,9 @@ pub fn fairness<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Fairness<M
     }
     if environment.crashes > 0 && environment.recovery {
         fairness.push(System::recoveries());
+    }
+    if environment.partitions > 0 && environment.heals {
+        fairness.push(System::heals());
     }
     fairness
 }

@@ -3,9 +3,9 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::atomic_commit::application::{ProcessSet, RequestOrder};
+use crate::atomic_commit::application::RequestOrder;
 pub use crate::entry::Instance;
-use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, Timers};
+use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers};
 
 /// Whose environment the processes are placed in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
@@ -76,8 +76,8 @@ impl Parameters {
             let expressible = Environment::default();
             if self.environment != expressible {
                 return Err(
-                    "Stateright's ActorModel expresses only a set network without drops or \
-                     crashes, an atomic disk and asynchronous timers: leave these at their \
+                    "Stateright's ActorModel expresses only a set network without drops, crashes or \
+                     partitions, an atomic disk and asynchronous timers: leave these at their \
                      defaults, or choose --framework system"
                         .into(),
                 );

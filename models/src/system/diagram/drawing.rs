@@ -2,7 +2,7 @@
 
 use super::shapes::STYLE;
 use super::svg::Svg;
-use super::{End, Flight, Line, LineKind, Mark, Sequence};
+use super::{End, Flight, Line, LineKind, Mark, Sequence, Turn};
 
 type Point = (i32, i32);
 
@@ -22,8 +22,6 @@ const LANES_APART: i32 = 120;
 const INDENT: i32 = 14;
 /// Between a lane and its text where a small shape comes first.
 const INDENT_SHAPE: i32 = 28;
-/// What is written beside the step that stabilises.
-const STABILISATION: &str = "stable: no faults, accurate timers";
 /// The longest text shown; the rest is in its tool tip.
 const TEXT_MAX: usize = 36;
 
@@ -176,8 +174,8 @@ impl Sequence {
         if let Some((lane, mark)) = self.rows[row].mark {
             draw_mark(svg, (layout.lanes[lane], band.first), band, mark);
         }
-        if self.rows[row].stabilises {
-            draw_stabilisation(svg, layout, band);
+        if let Some(turn) = self.rows[row].turn {
+            draw_turn(svg, layout, band, turn);
         }
         let mut next = vec![band.first; self.lanes.len()];
         for line in &self.rows[row].lines {
@@ -226,16 +224,17 @@ fn draw_mark(svg: &mut Svg, at: Point, band: Band, mark: Mark) {
     }
 }
 
-/// From here on nothing fails, at any process.
-fn draw_stabilisation(svg: &mut Svg, layout: &Layout, band: Band) {
+/// What happens to all processes is a line across all lanes.
+fn draw_turn(svg: &mut Svg, layout: &Layout, band: Band, turn: Turn) {
+    let (class, text) = match turn {
+        Turn::Partition(_) => ("quorate-partition", "quorate-partition-text"),
+        Turn::Healing => ("quorate-healing", "quorate-healing-text"),
+        Turn::Stabilisation => ("quorate-stabilisation", "quorate-stabilisation-text"),
+    };
     let (left, right) = (APPLICATION - 20, layout.width - 16);
-    svg.line(
-        "quorate-stabilisation",
-        (left, band.first),
-        (right, band.first),
-    );
+    svg.line(class, (left, band.first), (right, band.first));
     let place = (layout.lanes[0] + INDENT, band.first);
-    draw_text(svg, "quorate-stabilisation-text", place, STABILISATION);
+    draw_text(svg, text, place, &turn.text(layout.lanes.len()));
 }
 
 /// A message's way. Into the own lane it goes in an arc.

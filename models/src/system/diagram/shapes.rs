@@ -32,6 +32,10 @@ pub const STYLE: &str = "
 .quorate-diagram text.quorate-recovery-text { fill: #5fe3e3; font-weight: bold; }
 .quorate-diagram .quorate-timeout { stroke: #f2e27a; stroke-width: 1.5; fill: #142b46; }
 .quorate-diagram text.quorate-timeout-text { fill: #f2e27a; }
+.quorate-diagram .quorate-partition { stroke: #ff6b6b; stroke-width: 2; stroke-dasharray: 10 4; }
+.quorate-diagram text.quorate-partition-text { fill: #ff6b6b; font-weight: bold; }
+.quorate-diagram .quorate-healing { stroke: #5fe3e3; stroke-width: 2; stroke-dasharray: 10 4; }
+.quorate-diagram text.quorate-healing-text { fill: #5fe3e3; font-weight: bold; }
 .quorate-diagram .quorate-stabilisation { stroke: #7ee0c0; stroke-width: 2; stroke-dasharray: 10 4; }
 .quorate-diagram text.quorate-stabilisation-text { fill: #7ee0c0; font-weight: bold; }
 .quorate-diagram .quorate-flush { stroke: #e7ecef; fill: #4f7ea8; }

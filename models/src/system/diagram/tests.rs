@@ -142,6 +142,54 @@ fn stabilisation_is_a_line_across_all_lanes_of_its_own_kind() {
 }
 
 #[test]
+fn a_partition_and_its_healing_are_lines_across_all_lanes_and_are_told_in_words() {
+    let environment = Environment {
+        partitions: 2,
+        ..harsh()
+    };
+    let model = model(environment);
+    let parts = "the network parts: coordinator, participant 2 | participant 1";
+    let path = [&PREPARED[..2], &[parts, "the network heals"]].concat();
+    let kinds = ["quorate-partition", "quorate-healing"];
+    let lines = |path: &[&str]| {
+        let diagram = diagram(&model, path);
+        let document = Document::parse(&diagram).expect("well-formed XML");
+        let lanes: Vec<i32> = drawn(&document, "quorate-lane")
+            .map(|lane| number(&lane, "x1"))
+            .collect();
+        kinds.map(|kind| {
+            let lines = drawn(&document, kind).inspect(|line| {
+                let (left, right) = (number(line, "x1"), number(line, "x2"));
+                assert!(lanes.iter().all(|x| left < *x && *x < right));
+            });
+            lines.count()
+        })
+    };
+    assert_eq!(lines(&path[..2]), [0, 0]);
+    assert_eq!(lines(&path[..3]), [1, 0]);
+    assert_eq!(lines(&path), [1, 1]);
+    assert!(diagram(&model, &path).contains("partition: 0, 2 | 1"));
+    let cut = [ProcessId(1)].into_iter().collect();
+    let initial = model.init_states().remove(0);
+    let told = |state: &_, action| {
+        let step = model.format_step(state, action);
+        step.expect("it changes something")
+    };
+    let parted = told(&initial, Action::Partition(cut));
+    for line in [
+        "no message crosses any more: coordinator, participant 2 | participant 1\n",
+        "partitions     1 of 2\n",
+        "parted         coordinator, participant 2 | participant 1\n",
+    ] {
+        assert!(parted.contains(line), "{parted}");
+    }
+    let state = model.next_state(&initial, Action::Partition(cut));
+    let healed = told(&state.expect("it changes something"), Action::Heal);
+    assert!(healed.contains("messages reach all again\n"), "{healed}");
+    assert!(!healed.contains("parted"), "{healed}");
+}
+
+#[test]
 fn an_arrow_goes_from_the_row_in_which_its_message_was_released_to_the_row_in_which_it_arrived() {
     let rest = [
         "participant 1's oldest pending record becomes durable",
@@ -257,6 +305,7 @@ proptest! {
         for instance in instances().into_iter().filter(|i| i.name != "actor-model") {
             let mut parameters = instance.parameters;
             parameters.environment.drops = 1;
+            parameters.environment.partitions = 1;
             let model = with_parameters(&parameters);
             let (diagram, actions) = random_diagram(&model, &choices);
             let document = Document::parse(&diagram).expect("well-formed XML");
