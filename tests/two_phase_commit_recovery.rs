@@ -8,7 +8,7 @@ use harness::{Cluster, ONE, decided, fold, id, ids, prepare};
 use quorate::protocol::{Input, ProcessId, Protocol};
 use quorate::two_phase_commit::{
     COORDINATOR, Decision, Message, Output, Progress, Record, Refusal, Request, State, Status,
-    Timer, Vote,
+    Timer, TwoPhaseCommit, Vote,
 };
 
 /// A cluster whose disks have seen every kind of record, with transactions in every phase.
@@ -149,7 +149,7 @@ fn either_role_recovers_from_any_prefix_of_its_records_also_after_a_crash_during
             // It is not.
             cluster.flush(process);
             cluster.restart(process);
-            let mut expected = fold(&log[..length]);
+            let mut expected = fold::<TwoPhaseCommit>(&log[..length]);
             if process == COORDINATOR {
                 expected.epoch += 2;
             }
@@ -282,10 +282,19 @@ fn memory_stays_bounded_over_a_thousand_transactions() {
             cluster.restart(ProcessId(round % 4));
         }
         assert!(cluster.coordinator().transactions.is_empty());
-        assert!(fold(&cluster.node(0).log).committed.is_empty());
+        assert!(
+            fold::<TwoPhaseCommit>(&cluster.node(0).log)
+                .committed
+                .is_empty()
+        );
         for participant in 1..=3 {
             assert!(cluster.participant(participant).statuses.len() <= 2);
-            assert!(fold(&cluster.node(participant).log).statuses.len() <= 2);
+            assert!(
+                fold::<TwoPhaseCommit>(&cluster.node(participant).log)
+                    .statuses
+                    .len()
+                    <= 2
+            );
         }
     }
 }
@@ -330,7 +339,7 @@ fn a_start_twice_in_a_row_finds_the_same() {
         cluster.restart(process);
         assert_eq!(cluster.nodes[process.index()].state, first);
     }
-    let durable = fold(&cluster.node(0).log);
+    let durable = fold::<TwoPhaseCommit>(&cluster.node(0).log);
     cluster.crash(COORDINATOR);
     cluster.nodes[0].state = Some(State::Coordinator(Default::default()));
     cluster.step(COORDINATOR, Input::Start(durable.clone()));

@@ -411,30 +411,30 @@ impl<R: Rules> ThreePhaseCommit<R> {
         vote: Vote,
         effects: &mut Effects<Self>,
     ) {
-        match state.transactions.get_mut(&transaction) {
-            Some(Progress::Undecided(Undecided {
-                round: Some(Round::Votes { yes }),
-                participants,
-                failed,
-                ..
-            })) if participants.contains(&from) => match vote {
-                Vote::Yes => {
-                    yes.insert(from);
-                    if self.rules.pre_commits(yes.len(), participants.len()) {
-                        self.pre_commit_all(COORDINATOR, state, transaction, effects);
-                    }
+        let Some(Undecided {
+            round: Some(Round::Votes { yes }),
+            participants,
+            failed,
+            ..
+        }) = state.undecided(transaction)
+        else {
+            return;
+        };
+        if !participants.contains(&from) {
+            return;
+        }
+        match vote {
+            Vote::Yes => {
+                yes.insert(from);
+                if self.rules.pre_commits(yes.len(), participants.len()) {
+                    self.pre_commit_all(COORDINATOR, state, transaction, effects);
                 }
-                Vote::No => {
-                    // It has aborted, and need not be told.
-                    failed.insert(from);
-                    self.decide(COORDINATOR, state, transaction, Decision::Abort, effects);
-                }
-            },
-            // It came too late, and nobody has told the voter.
-            Some(Progress::Aborted) if vote == Vote::Yes => {
-                effects.send(from, decided(transaction, Decision::Abort));
             }
-            _ => {}
+            Vote::No => {
+                // It has aborted, and need not be told.
+                failed.insert(from);
+                self.decide(COORDINATOR, state, transaction, Decision::Abort, effects);
+            }
         }
     }
 

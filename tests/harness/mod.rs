@@ -7,51 +7,54 @@ use std::collections::BTreeSet;
 
 use quorate::protocol::{Effect, Effects, HoldBack, Input, ProcessId, Protocol, Release};
 use quorate::two_phase_commit::{
-    COORDINATOR, Coordinator, Decision, Durable, Message, Output, Participant, Progress, Published,
-    Record, Request, Rules, State, Status, Timer, TransactionId, TwoPhaseCommit, Vote,
+    COORDINATOR, Coordinator, Decision, Message, Output, Participant, Progress, Request, Rules,
+    State, Status, TransactionId, TwoPhaseCommit, Vote,
 };
 
 /// A message with its sender and its receiver.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Envelope {
+pub struct Envelope<M = Message> {
     pub from: ProcessId,
     pub to: ProcessId,
-    pub message: Message,
+    pub message: M,
 }
 
 /// A process with its disk.
-pub struct Node<R: Rules> {
+pub struct Node<P: Protocol> {
     /// What it knows, or nothing if it is down.
-    pub state: Option<State>,
+    pub state: Option<P::State>,
     /// The records on its disk, oldest first.
-    pub log: Vec<Record>,
+    pub log: Vec<P::Record>,
     /// Every record that it has forced, crashes or not.
-    pub forced: Vec<Record>,
+    pub forced: Vec<P::Record>,
     /// Every record that it has written lazily, crashes or not.
-    pub lazy: Vec<Record>,
+    pub lazy: Vec<P::Record>,
     /// Everything that it has told.
-    pub outputs: Vec<Output>,
-    pub hold_back: HoldBack<TwoPhaseCommit<R>>,
-    pub timers: BTreeSet<Timer>,
+    pub outputs: Vec<P::Output>,
+    pub hold_back: HoldBack<P>,
+    pub timers: BTreeSet<P::Timer>,
 }
 
 /// Processes by id, and what is in flight between them.
-pub struct Cluster<R: Rules = Published> {
-    pub protocol: TwoPhaseCommit<R>,
-    pub nodes: Vec<Node<R>>,
+pub struct Cluster<P: Protocol = TwoPhaseCommit> {
+    pub protocol: P,
+    pub nodes: Vec<Node<P>>,
     /// In flight, in the order of sending.
-    pub network: Vec<Envelope>,
+    pub network: Vec<Envelope<P::Message>>,
     /// Everything ever sent.
-    pub sent: Vec<Envelope>,
+    pub sent: Vec<Envelope<P::Message>>,
     /// Whether records wait for [`Cluster::flush`], and are not durable at once.
     pub disks_are_slow: bool,
 }
 
 /// The fold of records.
-pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Durable {
-    let mut durable = Durable::default();
+pub fn fold<'a, P: Protocol>(records: impl IntoIterator<Item = &'a P::Record>) -> P::Durable
+where
+    P::Record: 'a,
+{
+    let mut durable = P::Durable::default();
     for record in records {
-        durable.apply(record);
+        P::apply(&mut durable, record);
     }
     durable
 }
@@ -93,8 +96,11 @@ impl Cluster {
     }
 }
 
-impl<R: Rules> Cluster<R> {
-    pub fn of(protocol: TwoPhaseCommit<R>) -> Self {
+impl<P> Cluster<P>
+where
+    P: Protocol<Request = Request, Output = Output>,
+{
+    pub fn of(protocol: P) -> Self {
         let node = || Node {
             state: None,
             log: Vec::new(),
@@ -118,7 +124,7 @@ impl<R: Rules> Cluster<R> {
     }
 
     /// Steps one process. Returns what it tells in consequence.
-    pub fn step(&mut self, me: ProcessId, input: Input<TwoPhaseCommit<R>>) -> Vec<Output> {
+    pub fn step(&mut self, me: ProcessId, input: Input<P>) -> Vec<Output> {
         let node = &mut self.nodes[me.index()];
         let told = node.outputs.len();
         let state = node.state.as_mut().expect("a live process");
@@ -138,10 +144,10 @@ impl<R: Rules> Cluster<R> {
             }
             released.extend(node.hold_back.push(effect));
         }
-        let timers: BTreeSet<Timer> = self.protocol.timers(state).into_iter().collect();
+        let timers: BTreeSet<P::Timer> = self.protocol.timers(state).into_iter().collect();
         assert_eq!(node.timers, timers, "timers set, and read off the state");
         let pending = node.hold_back.pending().map(|pending| &pending.record);
-        let fold = fold(node.log.iter().chain(pending));
+        let fold = fold::<P>(node.log.iter().chain(pending));
         assert_eq!(fold, self.protocol.durable(state));
         self.release(me, released);
         if !self.disks_are_slow {
@@ -150,7 +156,7 @@ impl<R: Rules> Cluster<R> {
         self.nodes[me.index()].outputs[told..].to_vec()
     }
 
-    fn release(&mut self, from: ProcessId, releases: Vec<Release<TwoPhaseCommit<R>>>) {
+    fn release(&mut self, from: ProcessId, releases: Vec<Release<P>>) {
         for release in releases {
             match release {
                 Release::Send { to, message } => {
@@ -159,7 +165,7 @@ impl<R: Rules> Cluster<R> {
                     self.network.push(envelope);
                 }
                 Release::Emit(output) => self.nodes[from.index()].outputs.push(output),
-                Release::Durable(_) => unreachable!("two-phase commit asks for no reports"),
+                Release::Durable(_) => unreachable!("these protocols ask for no reports"),
             }
         }
     }
@@ -178,11 +184,11 @@ impl<R: Rules> Cluster<R> {
         self.step(process, Input::Submit(request))
     }
 
-    pub fn receive(&mut self, from: ProcessId, to: ProcessId, message: Message) -> Vec<Output> {
+    pub fn receive(&mut self, from: ProcessId, to: ProcessId, message: P::Message) -> Vec<Output> {
         self.step(to, Input::Receive { from, message })
     }
 
-    pub fn fire(&mut self, process: ProcessId, timer: Timer) -> Vec<Output> {
+    pub fn fire(&mut self, process: ProcessId, timer: P::Timer) -> Vec<Output> {
         self.step(process, Input::Timeout(timer))
     }
 
@@ -213,7 +219,7 @@ impl<R: Rules> Cluster<R> {
     pub fn recover(&mut self, process: ProcessId) -> Vec<Output> {
         let node = &mut self.nodes[process.index()];
         node.state = Some(self.protocol.initial(process));
-        let durable = fold(&node.log);
+        let durable = fold::<P>(&node.log);
         self.step(process, Input::Start(durable))
     }
 
@@ -263,10 +269,17 @@ impl<R: Rules> Cluster<R> {
         transaction
     }
 
-    pub fn node(&self, process: u16) -> &Node<R> {
+    pub fn node(&self, process: u16) -> &Node<P> {
         &self.nodes[usize::from(process)]
     }
 
+    /// How many records all processes together have forced.
+    pub fn forced(&self) -> usize {
+        self.nodes.iter().map(|node| node.forced.len()).sum()
+    }
+}
+
+impl<R: Rules> Cluster<TwoPhaseCommit<R>> {
     pub fn coordinator(&self) -> &Coordinator {
         match &self.nodes[0].state {
             Some(State::Coordinator(coordinator)) => coordinator,
@@ -288,10 +301,5 @@ impl<R: Rules> Cluster<R> {
 
     pub fn progress(&self, transaction: TransactionId) -> Option<&Progress> {
         self.coordinator().transactions.get(&transaction)
-    }
-
-    /// How many records all processes together have forced.
-    pub fn forced(&self) -> usize {
-        self.nodes.iter().map(|node| node.forced.len()).sum()
     }
 }
