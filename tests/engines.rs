@@ -18,7 +18,8 @@ fn is_in_readme(report: &CheckReport) -> bool {
     let counts = [report.states.unique, report.states.generated];
     let counts = counts.map(|count| format!(" {count} "));
     let name = format!(" {} ", report.instance);
-    let mut rows = readme.lines().filter(|line| line.contains(&name));
+    let is_row = |line: &&str| line.contains(report.model) && line.contains(&name);
+    let mut rows = readme.lines().filter(is_row);
     rows.any(|row| counts.iter().all(|count| row.contains(count)))
 }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use clap::Command;
+use quorate::protocol::Protocol;
 use quorate_models::catalogue::MODELS;
 use quorate_models::checker::Options;
+use quorate_models::mutant::{Bug, Mutant};
 use quorate_models::report::{Engine, Outcome};
-use quorate_models::two_phase_commit::mutants::{Bug, MUTANTS};
+use quorate_models::{three_phase_commit, two_phase_commit};
 
 /// The names of the methods that a trait declares in a source file.
 fn methods_of_trait<'a>(source: &'a str, name: &str) -> BTreeSet<&'a str> {
@@ -46,14 +48,25 @@ fn the_published_protocol_breaks_nothing_in_the_instances_of_the_mutants() {
     }
 }
 
-#[test]
-fn every_rule_of_two_phase_commit_has_a_mutant() {
-    let source = include_str!("../src/two_phase_commit/rules.rs");
+/// Asserts that each method of a protocol's `Rules` is overridden by a mutant.
+fn assert_every_rule_is_overridden<R: Copy, P: Protocol>(source: &str, mutants: &[Mutant<R, P>]) {
     let rules = methods_of_trait(source, "pub trait Rules");
-    let overridden = MUTANTS.iter().filter_map(|mutant| match mutant.bug {
+    let overridden = mutants.iter().filter_map(|mutant| match mutant.bug {
         Bug::Rule(name, _) => Some(name),
         Bug::Effects(_) | Bug::Recovered(_) | Bug::Forgotten(_) => None,
     });
     assert_eq!(rules, overridden.collect());
     assert!(rules.contains("commits"));
+}
+
+#[test]
+fn every_rule_of_two_phase_commit_has_a_mutant() {
+    let source = include_str!("../src/two_phase_commit/rules.rs");
+    assert_every_rule_is_overridden(source, two_phase_commit::mutants::MUTANTS);
+}
+
+#[test]
+fn every_rule_of_three_phase_commit_has_a_mutant() {
+    let source = include_str!("../src/three_phase_commit/rules.rs");
+    assert_every_rule_is_overridden(source, three_phase_commit::mutants::MUTANTS);
 }

@@ -191,6 +191,15 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             },
         ),
         instance(
+            "timeouts-alone-asynchronous",
+            "2 participants, nobody fails, no termination protocol, timers that err",
+            true,
+            Parameters {
+                on_failure: OnFailure::DecideAlone,
+                ..with(Environment::default())
+            },
+        ),
+        instance(
             "large",
             "3 participants, all but one of the four processes fail for good",
             false,
