@@ -30,21 +30,21 @@ fn check(parameters: &Parameters, fairness: &[Fairness<TheModel>]) -> Exploratio
 }
 
 /// The claims that hold, each with the assumptions without which it does not.
-fn needs(instance: &str) -> Vec<(&'static str, Vec<&'static str>)> {
-    let parameters = parameters(instance);
-    let fairness: Vec<Fairness<TheModel>> = liveness::fairness(&parameters);
-    let all = check(&parameters, &fairness);
+fn needs(parameters: &Parameters) -> Vec<(&'static str, Vec<&'static str>)> {
+    let fairness: Vec<Fairness<TheModel>> = liveness::fairness(parameters);
+    let all = check(parameters, &fairness);
     let hold = all.verdicts.iter().filter(|verdict| verdict.holds());
     let mut needs: Vec<_> = hold
         .map(|verdict| {
-            assert!(!verdict.is_vacuous, "{instance}: {}", verdict.property.name);
-            (verdict.property.name, Vec::new())
+            let claim = verdict.property.name;
+            assert!(!verdict.is_vacuous, "{claim} under {parameters:#?}");
+            (claim, Vec::new())
         })
         .collect();
     for left_out in &fairness {
         let is_left = |assumption: &&Fairness<TheModel>| assumption.name != left_out.name;
         let rest: Vec<_> = fairness.iter().filter(is_left).copied().collect();
-        let without = check(&parameters, &rest);
+        let without = check(parameters, &rest);
         for (claim, needed) in &mut needs {
             let verdict = without.verdict(claim).expect("it was asked for");
             if verdict.answer == Answer::Fails {
@@ -62,9 +62,10 @@ fn names(fairness: &[Fairness<TheModel>]) -> Vec<&'static str> {
 #[test]
 fn with_real_loss_each_claim_needs_every_assumption() {
     for instance in ["lossy", "lossy-bag", "lossy-cooperative", "stabilising"] {
-        let every = names(&liveness::fairness(&parameters(instance)));
+        let parameters = parameters(instance);
+        let every = names(&liveness::fairness(&parameters));
         assert_eq!(every.len(), 4);
-        let needs = needs(instance);
+        let needs = needs(&parameters);
         let expected = [(IN_DOUBT_DECIDES, every.clone()), (COMMIT_FORGOTTEN, every)];
         assert_eq!(needs, expected, "{instance}");
     }
@@ -72,10 +73,10 @@ fn with_real_loss_each_claim_needs_every_assumption() {
 
 #[test]
 fn where_nothing_is_lost_what_is_sent_has_to_arrive_and_what_is_written_to_last() {
-    let fairness = liveness::fairness(&parameters("synchronous"));
-    let every = names(&fairness);
+    let parameters = parameters("synchronous");
+    let every = names(&liveness::fairness(&parameters));
     assert_eq!(every.len(), 2);
-    let needs = needs("synchronous");
+    let needs = needs(&parameters);
     let claims: Vec<_> = needs.iter().map(|(claim, _)| *claim).collect();
     assert_eq!(claims, [IN_DOUBT_DECIDES, COMMIT_FORGOTTEN, ALL_COMMIT]);
     for (claim, needed) in needs {
@@ -85,9 +86,22 @@ fn where_nothing_is_lost_what_is_sent_has_to_arrive_and_what_is_written_to_last(
 
 #[test]
 fn peers_have_to_be_asked_and_answers_to_arrive() {
-    let instance = "gone-for-good-cooperative";
-    let every = names(&liveness::fairness(&parameters(instance)));
-    assert_eq!(needs(instance), [(ONE_KNOWS_ALL_LEARN, every)]);
+    let parameters = parameters("gone-for-good-cooperative");
+    let every = names(&liveness::fairness(&parameters));
+    assert_eq!(needs(&parameters), [(ONE_KNOWS_ALL_LEARN, every)]);
+}
+
+#[test]
+fn where_the_network_parts_it_has_to_heal() {
+    let mut parameters = parameters("small");
+    parameters.environment.partitions = 1;
+    let needs = needs(&parameters);
+    let claims: Vec<_> = needs.iter().map(|(claim, _)| *claim).collect();
+    assert_eq!(claims, [IN_DOUBT_DECIDES, COMMIT_FORGOTTEN]);
+    let healing = TheModel::heals().name;
+    for (claim, needed) in needs {
+        assert!(needed.contains(&healing), "{claim}");
+    }
 }
 
 fn counterexample(instance: &str, claim: &str) -> Run<TheModel> {
