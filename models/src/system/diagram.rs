@@ -33,12 +33,12 @@ struct Row {
     mark: Option<(usize, Mark)>,
     lines: Vec<Line>,
     /// What happened to all processes at once, if that is what happened.
-    turn: Option<Turn>,
+    turning_point: Option<TurningPoint>,
 }
 
 /// What happens to all processes at once: from here on it is another world.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Turn {
+enum TurningPoint {
     /// These are cut off from the others.
     Partition(ProcessSet),
     /// The cut is no more.
@@ -195,9 +195,9 @@ impl<P: Protocol + 'static> Story<P> {
                 let outage = self.outages.iter_mut().rfind(|o| o.lane == id.index());
                 outage.expect("what recovers was down").to = Some(row);
             }
-            Action::Partition(cut) => self.rows[row].turn = Some(Turn::Partition(*cut)),
-            Action::Heal => self.rows[row].turn = Some(Turn::Healing),
-            Action::Stabilise => self.rows[row].turn = Some(Turn::Stabilisation),
+            Action::Partition(cut) => self.turning_point(TurningPoint::Partition(*cut)),
+            Action::Heal => self.turning_point(TurningPoint::Healing),
+            Action::Stabilise => self.turning_point(TurningPoint::Stabilisation),
         }
         self.happened(events);
     }
@@ -237,10 +237,15 @@ impl<P: Protocol + 'static> Story<P> {
                     self.line(envelope.from, LineKind::Lost, on_the_way(&envelope));
                 }
                 Event::Told(id, output) => self.line(id, LineKind::Told, format!("{output:?}")),
-                // A row of its own tells it.
+                // A line across all lanes tells it.
                 Event::Partitioned(_) | Event::Healed | Event::Stabilised => {}
             }
         }
+    }
+
+    fn turning_point(&mut self, what: TurningPoint) {
+        let row = self.row();
+        self.rows[row].turning_point = Some(what);
     }
 
     fn act(&mut self, id: ProcessId, mark: Mark, heading: String) {
@@ -304,7 +309,7 @@ impl<P: Protocol + 'static> Story<P> {
     }
 }
 
-impl Turn {
+impl TurningPoint {
     /// What it is, beside its line.
     fn text(self, lanes: usize) -> String {
         match self {

@@ -1,8 +1,8 @@
 //! Processes in an environment: a `stateright::Model` of any [`Protocol`].
 //!
 //! A [`System`]'s state is, per process, what it knows or that it is down, what its disk holds and which
-//! records are pending; the network; what the application has asked and been told; and the used-up
-//! budgets of faults. Timers are read off the states of processes. Everything that an environment can do
+//! records are pending; the network, and where it is cut; what the application has asked and been told; and the
+//! used-up budgets of faults. Timers are read off the states of processes. Everything that an environment can do
 //! is an [`Action`], and every bound is a guard on an action: what can happen is explored, what
 //! cannot is never generated.
 //!

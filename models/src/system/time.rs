@@ -23,9 +23,9 @@
 //!
 //! Both hold from the start in a synchronous system ([`Timers::Accurate`]), in which processes still fail,
 //! messages are still lost and the network may still part. In a system that *stabilises* they hold from some
-//! moment on, which nobody is told, and from then on nothing fails, either, and there is no cut: partial synchrony (Dwork, Lynch, Stockmeyer: *Consensus in
-//! the presence of partial synchrony*, JACM 35(2), 1988). Before that moment it is asynchronous, so what
-//! terminates here terminates however long it was not.
+//! moment on, which nobody is told, and from then on nothing fails, either, and there is no cut: partial
+//! synchrony (Dwork, Lynch, Stockmeyer: *Consensus in the presence of partial synchrony*, JACM 35(2), 1988).
+//! Before that moment it is asynchronous, so what terminates here terminates however long it was not.
 
 use quorate::protocol::{ProcessId, Protocol};
 

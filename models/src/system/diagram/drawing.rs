@@ -2,7 +2,7 @@
 
 use super::shapes::STYLE;
 use super::svg::Svg;
-use super::{End, Flight, Line, LineKind, Mark, Sequence, Turn};
+use super::{End, Flight, Line, LineKind, Mark, Sequence, TurningPoint};
 
 type Point = (i32, i32);
 
@@ -174,8 +174,8 @@ impl Sequence {
         if let Some((lane, mark)) = self.rows[row].mark {
             draw_mark(svg, (layout.lanes[lane], band.first), band, mark);
         }
-        if let Some(turn) = self.rows[row].turn {
-            draw_turn(svg, layout, band, turn);
+        if let Some(turning_point) = self.rows[row].turning_point {
+            draw_turning_point(svg, layout, band, turning_point);
         }
         let mut next = vec![band.first; self.lanes.len()];
         for line in &self.rows[row].lines {
@@ -225,16 +225,16 @@ fn draw_mark(svg: &mut Svg, at: Point, band: Band, mark: Mark) {
 }
 
 /// What happens to all processes is a line across all lanes.
-fn draw_turn(svg: &mut Svg, layout: &Layout, band: Band, turn: Turn) {
-    let (class, text) = match turn {
-        Turn::Partition(_) => ("quorate-partition", "quorate-partition-text"),
-        Turn::Healing => ("quorate-healing", "quorate-healing-text"),
-        Turn::Stabilisation => ("quorate-stabilisation", "quorate-stabilisation-text"),
+fn draw_turning_point(svg: &mut Svg, layout: &Layout, band: Band, turning_point: TurningPoint) {
+    let (class, text) = match turning_point {
+        TurningPoint::Partition(_) => ("quorate-partition", "quorate-partition-text"),
+        TurningPoint::Healing => ("quorate-healing", "quorate-healing-text"),
+        TurningPoint::Stabilisation => ("quorate-stabilisation", "quorate-stabilisation-text"),
     };
     let (left, right) = (APPLICATION - 20, layout.width - 16);
     svg.line(class, (left, band.first), (right, band.first));
     let place = (layout.lanes[0] + INDENT, band.first);
-    draw_text(svg, text, place, &turn.text(layout.lanes.len()));
+    draw_text(svg, text, place, &turning_point.text(layout.lanes.len()));
 }
 
 /// A message's way. Into the own lane it goes in an arc.
