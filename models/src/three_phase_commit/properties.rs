@@ -66,19 +66,8 @@ pub fn properties<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Proper
     use Condition::{Always, Sometimes};
     let environment = &parameters.environment;
     let crashes = environment.crashes > 0;
-    let is_sound = is_sound(parameters);
-    let expect = |expected, property: Property<Model<P>>| Property {
-        expected,
-        ..property
-    };
+    let is_atomic = is_atomic(parameters);
     let mut properties = vec![
-        expect(
-            is_sound,
-            Property::holds(
-                AGREEMENT,
-                Always(|_, state: &ModelState<P>| agreement(&state.view)),
-            ),
-        ),
         Property::holds(
             VALIDITY,
             Always(|model: &Model<P>, state: &ModelState<P>| {
@@ -98,17 +87,24 @@ pub fn properties<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Proper
             Sometimes(|_, state: &ModelState<P>| commits(&state.view)),
         ),
     ];
+    if let Some(expected) = is_atomic {
+        let condition = Always(|_, state: &ModelState<P>| agreement(&state.view));
+        properties.push(Property {
+            expected,
+            ..Property::holds(AGREEMENT, condition)
+        });
+        if parameters.on_failure == OnFailure::Terminate {
+            properties.push(Property {
+                expected,
+                ..Property::holds(NONE_UNCERTAIN, Always(none_uncertain))
+            });
+        }
+    }
     // An abort that was told is not forced: if others then err, a crash lets a process be told commit.
-    if is_sound || !crashes || environment.disk == Disk::Atomic {
+    if is_atomic == Some(true) || !crashes || environment.disk == Disk::Atomic {
         properties.push(Property::holds(
             STABILITY,
             Always(|_, state: &ModelState<P>| stability(&state.view)),
-        ));
-    }
-    if parameters.on_failure == OnFailure::Terminate {
-        properties.push(expect(
-            is_sound,
-            Property::holds(NONE_UNCERTAIN, Always(none_uncertain)),
         ));
     }
     let suspects = crashes || !is_synchronous(parameters);
@@ -214,8 +210,10 @@ fn claims<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model
 pub fn fairness<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Fairness<Model<P>>> {
     let environment = &parameters.environment;
     let mut fairness = vec![System::deliveries()];
+    // Without failures and aborts nothing has to be said twice.
     let fails = environment.crashes > 0 || environment.drops > 0 || environment.partitions > 0;
-    if environment.timers != Timers::Never && fails {
+    let aborts = parameters.aborts || parameters.requests == RequestOrder::Any;
+    if environment.timers != Timers::Never && (fails || aborts) {
         // They fire only at rest, so that one which fires again and again disables the others again and again.
         fairness.push(Fairness {
             strength: Strength::Strong,
@@ -234,20 +232,30 @@ pub fn fairness<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Fairness
     fairness
 }
 
-/// Whether failures can be told from slowness, and nothing is lost but by crashes.
+/// Whether failures can be told from slowness.
 pub fn is_synchronous(parameters: &Parameters) -> bool {
     let environment = &parameters.environment;
-    environment.timers == Timers::Accurate
-        && environment.partitions == 0
-        && (environment.network != NetworkKind::Set || environment.drops == 0)
+    environment.timers == Timers::Accurate && environment.partitions == 0
 }
 
-/// Whether the protocol is atomic there.
-fn is_sound(parameters: &Parameters) -> bool {
+/// Whether the protocol is atomic there, if that is claimed.
+fn is_atomic(parameters: &Parameters) -> Option<bool> {
     let environment = &parameters.environment;
-    let nobody_suspects = environment.timers == Timers::Never;
-    let terminates = parameters.on_failure == OnFailure::Terminate;
-    nobody_suspects || (is_synchronous(parameters) && (terminates || environment.crashes == 0))
+    let errs = environment.timers == Timers::Asynchronous
+        || (environment.timers == Timers::Accurate && environment.partitions > 0);
+    let crashes = environment.crashes > 0;
+    match parameters.on_failure {
+        OnFailure::Terminate => Some(!errs),
+        OnFailure::DecideAlone if errs => Some(false),
+        OnFailure::DecideAlone if !crashes => Some(true),
+        // It takes a broadcast to at least two, that a crash cuts short; on a set none is.
+        OnFailure::DecideAlone => {
+            let is_cut_short = environment.network != NetworkKind::Set;
+            let is_noticed = environment.timers == Timers::Accurate;
+            let fails = is_cut_short && is_noticed && parameters.participants > 1;
+            fails.then_some(false)
+        }
+    }
 }
 
 fn transaction(case: usize, transactions: usize) -> TransactionId {
