@@ -157,6 +157,16 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             },
         ),
         instance(
+            "any-order",
+            "2 participants, a crash for good, an application that asks anything at any time",
+            true,
+            Parameters {
+                aborts: true,
+                requests: RequestOrder::Any,
+                ..with(crashes(1, false))
+            },
+        ),
+        instance(
             "partition",
             "2 participants, nobody fails, the network parts for good: it is not atomic",
             true,
