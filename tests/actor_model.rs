@@ -4,22 +4,25 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use quorate::protocol::ProcessId;
-use quorate::two_phase_commit::{Message, Published, State, TwoPhaseCommit};
+use quorate::atomic_commit::{Output, Request};
+use quorate::protocol::{ProcessId, Protocol};
+use quorate_models::atomic_commit::actor_model::{
+    Actors, ActorsState, actor_model, requests_left, view,
+};
 use quorate_models::atomic_commit::application::{Clients, RequestOrder, View};
 use quorate_models::checker::to_the_end;
-use quorate_models::system::SystemState;
-use quorate_models::two_phase_commit::actor_model::{
-    ActorsState, actor_model, requests_left, view,
-};
-use quorate_models::two_phase_commit::parameters::{Framework, Parameters};
-use quorate_models::two_phase_commit::{model, protocol};
+use quorate_models::system::{Action, Environment, System, SystemState};
+use quorate_models::{three_phase_commit, two_phase_commit};
 use stateright::actor::Network;
 use stateright::{Checker, Model, StateRecorder};
 
 /// What both have: what each process knows, the messages that may be delivered, and what the application
 /// has asked and been told.
-type Common = (Vec<State>, BTreeSet<(ProcessId, ProcessId, Message)>, View);
+type Common<P> = (
+    Vec<<P as Protocol>::State>,
+    BTreeSet<(ProcessId, ProcessId, <P as Protocol>::Message)>,
+    View,
+);
 
 fn states<M>(model: M) -> Vec<M::State>
 where
@@ -32,10 +35,16 @@ where
     recorded()
 }
 
-fn of_system(parameters: &Parameters) -> HashSet<Common> {
-    let (mut system, _) = model(parameters, protocol(parameters, Published));
+fn of_system<P>(protocol: P, clients: Clients) -> HashSet<Common<P>>
+where
+    P: Protocol<Request = Request, Output = Output> + 'static,
+    System<P, Clients>: Send + Sync,
+    SystemState<P, Clients>: Send + Sync,
+    Action<P>: Send + Sync,
+{
+    let mut system = System::new(protocol, clients, Environment::default());
     system.properties = vec![to_the_end()];
-    let common = |state: &SystemState<TwoPhaseCommit, Clients>| {
+    let common = |state: &SystemState<P, Clients>| {
         let knows = state.live().map(|(_, knows)| knows.clone()).collect();
         let in_flight = state.network.in_flight();
         let network = in_flight
@@ -46,11 +55,16 @@ fn of_system(parameters: &Parameters) -> HashSet<Common> {
     states(system).iter().map(common).collect()
 }
 
-fn of_actor_model(parameters: &Parameters) -> HashSet<Common> {
-    let (mut actors, _) = actor_model(parameters);
+fn of_actor_model<P>(protocol: &P, clients: &Clients) -> HashSet<Common<P>>
+where
+    P: Protocol<Request = Request, Output = Output> + Clone + 'static,
+    Actors<P>: Send + Sync,
+    ActorsState<P>: Send + Sync,
+{
+    let (mut actors, _) = actor_model(protocol, clients, true);
     actors.properties = vec![to_the_end()];
     let process = |id| ProcessId(u16::try_from(usize::from(id)).expect("few actors"));
-    let common = |state: &ActorsState| {
+    let common = |state: &ActorsState<P>| {
         let knows = state.actor_states.iter().map(|actor| actor.process.clone());
         let Network::UnorderedDuplicating(in_flight, _) = &state.network else {
             panic!("the network is a set");
@@ -59,67 +73,84 @@ fn of_actor_model(parameters: &Parameters) -> HashSet<Common> {
         let network = network.map(|e| (process(e.src), process(e.dst), e.msg.clone()));
         let mut told = view(state);
         told.begins =
-            parameters.transactions - u8::try_from(requests_left(state)).expect("few transactions");
+            clients.transactions - u8::try_from(requests_left(state)).expect("few transactions");
         (knows.collect(), network.collect(), told)
     };
     states(actors).iter().map(common).collect()
 }
 
-fn assert_equal_sets(participants: u16, transactions: u8, cooperative: bool) -> usize {
-    let in_system = Parameters {
+fn clients(participants: u16, transactions: u8) -> Clients {
+    Clients {
         participants,
         transactions,
-        cooperative,
         // Two transactions with aborts are large in ActorModel, which remembers the last message.
         aborts: transactions == 1,
         requests: RequestOrder::Any,
-        ..Parameters::default()
+    }
+}
+
+fn two_phase_commit(participants: u16) -> quorate::two_phase_commit::TwoPhaseCommit {
+    let parameters = two_phase_commit::parameters::Parameters {
+        participants,
+        ..Default::default()
     };
-    let in_actor_model = Parameters {
-        framework: Framework::ActorModel,
-        ..in_system.clone()
+    two_phase_commit::protocol(&parameters, quorate::two_phase_commit::Published)
+}
+
+fn three_phase_commit(participants: u16) -> quorate::three_phase_commit::ThreePhaseCommit {
+    let parameters = three_phase_commit::parameters::Parameters {
+        participants,
+        ..Default::default()
     };
-    let (system, actors) = (of_system(&in_system), of_actor_model(&in_actor_model));
-    let only_system: Vec<_> = system.difference(&actors).take(1).collect();
-    let only_actors: Vec<_> = actors.difference(&system).take(1).collect();
-    assert!(only_system.is_empty(), "only in System: {only_system:#?}");
-    assert!(
-        only_actors.is_empty(),
-        "only in ActorModel: {only_actors:#?}"
-    );
-    system.len()
+    three_phase_commit::protocol(&parameters, quorate::three_phase_commit::Published)
+}
+
+/// Asserts that both environments have the same states of a protocol below an application.
+macro_rules! assert_equal_sets {
+    ($protocol:expr, $clients:expr) => {{
+        let (protocol, clients) = ($protocol, $clients);
+        let actors = of_actor_model(&protocol, &clients);
+        let system = of_system(protocol, clients);
+        let only_system: Vec<_> = system.difference(&actors).take(1).collect();
+        let only_actors: Vec<_> = actors.difference(&system).take(1).collect();
+        assert!(only_system.is_empty(), "only in System: {only_system:#?}");
+        assert!(
+            only_actors.is_empty(),
+            "only in ActorModel: {only_actors:#?}"
+        );
+        assert!(system.len() > 50, "{} states", system.len());
+    }};
 }
 
 #[test]
 fn system_and_actor_model_have_the_same_states() {
-    assert!(assert_equal_sets(2, 1, false) > 100);
+    assert_equal_sets!(two_phase_commit(2), clients(2, 1));
 }
 
 #[test]
 fn system_and_actor_model_have_the_same_states_with_cooperative_termination() {
-    assert!(assert_equal_sets(2, 1, true) > 100);
+    assert_equal_sets!(two_phase_commit(2).cooperative(true), clients(2, 1));
 }
 
 #[test]
 fn system_and_actor_model_have_the_same_states_with_two_transactions() {
-    assert!(assert_equal_sets(1, 2, false) > 100);
+    assert_equal_sets!(two_phase_commit(1), clients(1, 2));
+}
+
+#[test]
+fn system_and_actor_model_have_the_same_states_of_three_phase_commit() {
+    assert_equal_sets!(three_phase_commit(1), clients(1, 1));
+    assert_equal_sets!(three_phase_commit(2), clients(2, 1));
 }
 
 #[test]
 fn the_comparison_sees_a_difference() {
-    let any = Parameters {
-        participants: 1,
-        requests: RequestOrder::Any,
-        ..Parameters::default()
-    };
-    let orderly = Parameters {
+    let any = clients(1, 1);
+    let orderly = Clients {
         requests: RequestOrder::Orderly,
         ..any.clone()
     };
-    let actors = of_actor_model(&Parameters {
-        framework: Framework::ActorModel,
-        ..any.clone()
-    });
-    assert_eq!(of_system(&any), actors);
-    assert_ne!(of_system(&orderly), actors);
+    let actors = of_actor_model(&two_phase_commit(1), &any);
+    assert_eq!(of_system(two_phase_commit(1), any), actors);
+    assert_ne!(of_system(two_phase_commit(1), orderly), actors);
 }

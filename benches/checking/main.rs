@@ -19,12 +19,12 @@ use criterion::{
     criterion_main,
 };
 use quorate::two_phase_commit::{Published, TwoPhaseCommit};
+use quorate_models::atomic_commit::actor_model::{Actors, actor_model};
 use quorate_models::atomic_commit::application::RequestOrder;
 use quorate_models::checker::{
     Condition, Fairness, Options, Property, StaterightSearch, check_with_stateright, explore,
     to_the_end,
 };
-use quorate_models::two_phase_commit::actor_model::{Actors, actor_model};
 use quorate_models::two_phase_commit::parameters::{Framework, Parameters, instances};
 use quorate_models::two_phase_commit::{self as model_of, Model, liveness};
 use stateright::Model as StaterightModel;
@@ -53,8 +53,9 @@ fn system(parameters: &Parameters) -> Subject<System> {
     }
 }
 
-fn actors(parameters: &Parameters) -> Subject<Actors> {
-    let (mut model, properties) = actor_model(parameters);
+fn actors(parameters: &Parameters) -> Subject<Actors<TwoPhaseCommit>> {
+    let protocol = model_of::protocol(parameters, Published);
+    let (mut model, properties) = actor_model(&protocol, &model_of::clients(parameters), true);
     model.properties.push(to_the_end());
     Subject {
         model,

@@ -157,3 +157,11 @@ where
         address: run.map(|run| address_of_run(DEFAULT_ADDRESS, model, run)),
     }
 }
+
+/// A mutant was asked for in Stateright's `ActorModel`.
+pub fn no_mutants_in_actor_model() -> UsageError {
+    UsageError(
+        "mutants live in Quorate's own environment: choose --framework system, or another instance"
+            .into(),
+    )
+}

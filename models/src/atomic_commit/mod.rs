@@ -5,8 +5,10 @@
 
 use quorate::protocol::ProcessId;
 
+pub mod actor_model;
 pub mod application;
 pub mod comparison;
+pub mod framework;
 
 use application::View;
 

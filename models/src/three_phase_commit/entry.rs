@@ -5,14 +5,20 @@ use std::convert::Infallible;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use quorate::three_phase_commit::{Published, ThreePhaseCommit};
 use quorate::two_phase_commit::TwoPhaseCommit;
+use stateright::Model as _;
 
 use super::mutants::{MUTANTS, Mutant, TimeoutsAlone};
 use super::parameters::{OnFailure, ParameterFlags, Parameters, instances};
-use super::{model, protocol};
+use super::{clients, model, protocol};
+use crate::atomic_commit::actor_model::{Actors, actor_model};
 use crate::atomic_commit::comparison::{self, Comparison, compared};
+use crate::atomic_commit::framework::Framework;
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
-use crate::entry::{Instance, check, check_mutant, instance, json, name_with_changes};
+use crate::entry::{
+    Claimed, Instance, check, check_mutant, instance, json, name_with_changes,
+    no_mutants_in_actor_model,
+};
 use crate::explorer;
 use crate::report::{CheckReport, Engine, MutantReport};
 
@@ -40,6 +46,17 @@ fn mutant(name: &str) -> Result<&'static Mutant, UsageError> {
         let known = MUTANTS.iter().map(|mutant| mutant.name);
         UsageError::unknown("mutant of three-phase-commit", name, known)
     })
+}
+
+/// The published protocol in Stateright's `ActorModel`, whose timers err: it is not atomic there.
+fn actors(parameters: &Parameters) -> Claimed<Actors<ThreePhaseCommit>> {
+    let protocol = protocol(parameters, Published);
+    let (model, properties) = actor_model(&protocol, &clients(parameters), false);
+    Claimed {
+        model,
+        properties,
+        fairness: Vec::new(),
+    }
 }
 
 impl Entry for ThreePhaseCommitEntry {
@@ -76,8 +93,19 @@ impl Entry for ThreePhaseCommitEntry {
             name_with_changes(&instance, &parameters),
             json(&parameters),
         );
-        Ok(match parameters.on_failure {
-            OnFailure::Terminate => check(
+        Ok(match (parameters.framework, parameters.on_failure) {
+            (Framework::ActorModel, _) => check(
+                named,
+                || actors(&parameters),
+                |actors| &mut actors.properties,
+                engine,
+                options,
+                |actors, run| {
+                    let actions = run.steps.iter().map(|(action, _)| action);
+                    actions.map(|action| actors.format_action(action)).collect()
+                },
+            ),
+            (Framework::System, OnFailure::Terminate) => check(
                 named,
                 || model(&parameters, protocol(&parameters, Published)),
                 |system| &mut system.properties,
@@ -85,7 +113,7 @@ impl Entry for ThreePhaseCommitEntry {
                 options,
                 |system, run| system.sentences(run),
             ),
-            OnFailure::DecideAlone => check(
+            (Framework::System, OnFailure::DecideAlone) => check(
                 named,
                 || model(&parameters, protocol(&parameters, TimeoutsAlone)),
                 |system| &mut system.properties,
@@ -131,12 +159,15 @@ impl Entry for ThreePhaseCommitEntry {
         match subject {
             Subject::Instance(name) => {
                 let (_, parameters) = parameters(name, flags)?;
-                match parameters.on_failure {
-                    OnFailure::Terminate => {
+                match (parameters.framework, parameters.on_failure) {
+                    (Framework::ActorModel, _) => {
+                        explorer::serve(actors(&parameters).model, address).map_err(served)
+                    }
+                    (Framework::System, OnFailure::Terminate) => {
                         let claimed = model(&parameters, protocol(&parameters, Published));
                         explorer::serve(claimed.model, address).map_err(served)
                     }
-                    OnFailure::DecideAlone => {
+                    (Framework::System, OnFailure::DecideAlone) => {
                         let claimed = model(&parameters, protocol(&parameters, TimeoutsAlone));
                         explorer::serve(claimed.model, address).map_err(served)
                     }
@@ -145,6 +176,9 @@ impl Entry for ThreePhaseCommitEntry {
             Subject::Mutant { name, instance } => {
                 let mutant = mutant(name)?;
                 let (_, parameters) = parameters(instance.unwrap_or(mutant.instance), flags)?;
+                if parameters.framework == Framework::ActorModel {
+                    return Err(no_mutants_in_actor_model());
+                }
                 let claimed = model(&parameters, mutant.protocol(&parameters));
                 explorer::serve(claimed.model, address).map_err(served)
             }

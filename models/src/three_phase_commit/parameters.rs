@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::atomic_commit::application::RequestOrder;
+use crate::atomic_commit::framework::Framework;
 use crate::entry::Instance;
 use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers};
 
@@ -20,6 +21,8 @@ pub enum OnFailure {
 /// Everything that distinguishes one instance of the model from another.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Parameters {
+    /// Whose environment.
+    pub framework: Framework,
     /// How many participants.
     pub participants: u16,
     /// How many transactions the application begins.
@@ -40,6 +43,7 @@ impl Default for Parameters {
     /// message is delivered once, unless its sender's crash takes it along, and timers are accurate.
     fn default() -> Self {
         Self {
+            framework: Framework::System,
             participants: 2,
             transactions: 1,
             on_failure: OnFailure::Terminate,
@@ -74,6 +78,14 @@ impl Parameters {
         if self.transactions == 0 {
             return Err("transactions 0 leaves nothing to do: give at least 1".into());
         }
+        if self.framework == Framework::ActorModel && self.on_failure != OnFailure::Terminate {
+            return Err(
+                "in Stateright's ActorModel only the published protocol is placed: leave --on-failure at \
+                 terminate, or choose --framework system"
+                    .into(),
+            );
+        }
+        self.framework.validate(&self.environment, self.requests)?;
         self.environment
             .validate(1 + usize::from(self.participants))
     }
@@ -210,6 +222,16 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             },
         ),
         instance(
+            "actor-model",
+            "the processes of asynchronous in Stateright's ActorModel",
+            true,
+            Parameters {
+                framework: Framework::ActorModel,
+                requests: RequestOrder::Any,
+                ..with(Environment::default())
+            },
+        ),
+        instance(
             "large",
             "3 participants, all but one of the four processes fail for good",
             false,
@@ -224,6 +246,9 @@ pub fn instances() -> Vec<Instance<Parameters>> {
 /// Command-line flags that override an instance's parameters.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ParameterFlags {
+    /// Whose environment the processes are placed in
+    #[arg(long, value_enum)]
+    pub framework: Option<Framework>,
     /// Participants
     #[arg(long, value_name = "COUNT")]
     pub participants: Option<u16>,
@@ -251,6 +276,7 @@ impl ParameterFlags {
                 *target = value;
             }
         }
+        put(&mut parameters.framework, self.framework);
         put(&mut parameters.participants, self.participants);
         put(&mut parameters.transactions, self.transactions);
         put(&mut parameters.on_failure, self.on_failure);

@@ -3,17 +3,19 @@
 use std::convert::Infallible;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use quorate::two_phase_commit::Published;
+use quorate::two_phase_commit::{Published, TwoPhaseCommit};
 use stateright::Model as _;
 
-use super::actor_model::{Actors, actor_model};
 use super::mutants::{MUTANTS, Mutant};
 use super::parameters::{Framework, Instance, ParameterFlags, Parameters, instances};
 use super::properties::AnyTwoPhaseCommit;
-use super::{Model, liveness, model, protocol};
+use super::{Model, clients, liveness, model, protocol};
+use crate::atomic_commit::actor_model::{Actors, actor_model};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
-use crate::entry::{Claimed, check, check_mutant, instance, json, name_with_changes};
+use crate::entry::{
+    Claimed, check, check_mutant, instance, json, name_with_changes, no_mutants_in_actor_model,
+};
 use crate::explorer;
 use crate::report::{CheckReport, Engine, MutantReport};
 
@@ -52,8 +54,9 @@ fn claimed<P: AnyTwoPhaseCommit>(parameters: &Parameters, protocol: P) -> Claime
     }
 }
 
-fn claimed_of_actors(parameters: &Parameters) -> Claimed<Actors> {
-    let (model, properties) = actor_model(parameters);
+fn claimed_of_actors(parameters: &Parameters) -> Claimed<Actors<TwoPhaseCommit>> {
+    let protocol = protocol(parameters, Published);
+    let (model, properties) = actor_model(&protocol, &clients(parameters), true);
     Claimed {
         model,
         properties,
@@ -144,7 +147,8 @@ impl Entry for TwoPhaseCommitEntry {
                         explorer::serve(system, address).map_err(served)
                     }
                     Framework::ActorModel => {
-                        explorer::serve(actor_model(&parameters).0, address).map_err(served)
+                        explorer::serve(claimed_of_actors(&parameters).model, address)
+                            .map_err(served)
                     }
                 }
             }
@@ -152,11 +156,7 @@ impl Entry for TwoPhaseCommitEntry {
                 let mutant = mutant(name)?;
                 let (_, parameters) = parameters(instance.unwrap_or(mutant.instance), flags)?;
                 if parameters.framework == Framework::ActorModel {
-                    return Err(UsageError(
-                        "mutants live in Quorate's own environment: choose --framework system, or \
-                         another instance"
-                            .into(),
-                    ));
+                    return Err(no_mutants_in_actor_model());
                 }
                 let (system, _) = model(&parameters, mutant.protocol(&parameters));
                 explorer::serve(system, address).map_err(served)

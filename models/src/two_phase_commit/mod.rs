@@ -5,7 +5,6 @@ use quorate::two_phase_commit::{Rules, TwoPhaseCommit};
 use crate::checker::{self, stateright_properties};
 use crate::system::System;
 
-pub mod actor_model;
 pub mod entry;
 pub mod liveness;
 pub mod mutants;

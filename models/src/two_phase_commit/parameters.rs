@@ -1,21 +1,12 @@
 //! The parameters of a two-phase-commit model, and its named instances.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use crate::atomic_commit::application::RequestOrder;
+pub use crate::atomic_commit::framework::Framework;
 pub use crate::entry::Instance;
 use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers};
-
-/// Whose environment the processes are placed in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Framework {
-    /// Quorate's own.
-    System,
-    /// Stateright's `ActorModel`, with its duplicating network.
-    ActorModel,
-}
 
 /// Everything that distinguishes one instance of the model from another.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -72,24 +63,7 @@ impl Parameters {
         if self.transactions == 0 {
             return Err("transactions 0 leaves nothing to do: give at least 1".into());
         }
-        if self.framework == Framework::ActorModel {
-            let expressible = Environment::default();
-            if self.environment != expressible {
-                return Err(
-                    "Stateright's ActorModel expresses only a set network without drops, crashes or \
-                     partitions, an atomic disk and asynchronous timers: leave these at their \
-                     defaults, or choose --framework system"
-                        .into(),
-                );
-            }
-            if self.requests != RequestOrder::Any {
-                return Err(
-                    "in Stateright's ActorModel actors do not see each other's outputs: choose \
-                     --requests any"
-                        .into(),
-                );
-            }
-        }
+        self.framework.validate(&self.environment, self.requests)?;
         self.environment
             .validate(1 + usize::from(self.participants))
     }
