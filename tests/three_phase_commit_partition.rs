@@ -1,9 +1,9 @@
 //! What a person sees when the network parts under three-phase commit: the run, who suspects whom, and the picture.
 
 use quorate::three_phase_commit::Published;
-use quorate_models::atomic_commit::AGREEMENT;
 use quorate_models::checker::{Options, explore};
 use quorate_models::three_phase_commit::parameters::instances;
+use quorate_models::three_phase_commit::properties::AGREEMENT_PARTED;
 use quorate_models::three_phase_commit::{Model, model, protocol};
 use stateright::{Model as _, Path};
 
@@ -20,11 +20,13 @@ fn the_shortest_run_to_two_outcomes_reads_as_it_always_did_and_its_picture_has_t
     let claimed = model(&parameters, protocol(&parameters, Published));
     let system: &TheModel = &claimed.model;
     let options = Options {
-        stop_at: Some(AGREEMENT),
+        stop_at: Some(AGREEMENT_PARTED),
         ..Options::default()
     };
     let exploration = explore(system, &claimed.properties, &claimed.fairness, &options);
-    let verdict = exploration.verdict(AGREEMENT).expect("it is claimed");
+    let verdict = exploration
+        .verdict(AGREEMENT_PARTED)
+        .expect("it is claimed");
     let run = verdict
         .counterexample()
         .expect("it fails under a partition");

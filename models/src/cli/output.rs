@@ -85,6 +85,9 @@ pub fn check_line(report: &CheckReport) -> String {
     )
 }
 
+/// Of a claim in so many instances each is named.
+const NAMED_MAX: usize = 2;
+
 /// How sure the counts are, and what claims about fair runs rest on.
 fn assumptions(reports: &[CheckReport]) {
     let chance: f64 = reports.iter().map(|report| report.collision_chance).sum();
@@ -145,6 +148,11 @@ pub fn checks(reports: &[CheckReport]) {
         ]);
     }
     print(&instances.to_string());
+    for report in reports {
+        if let Some(summary) = summary(report) {
+            print(&format!("{} {}: {summary}", report.model, report.instance));
+        }
+    }
     claims(reports);
     assumptions(reports);
     for report in reports {
@@ -169,6 +177,14 @@ pub fn checks(reports: &[CheckReport]) {
             "not checked, for Stateright has no properties of steps and of fair runs: {name}"
         ));
     }
+}
+
+/// What an instance is, if it was checked with its own parameters.
+fn summary(report: &CheckReport) -> Option<&'static str> {
+    let model = MODELS.iter().find(|model| model.name() == report.model)?;
+    let mut instances = model.instances().into_iter();
+    let listed = instances.find(|listed| listed.instance == report.instance);
+    listed.map(|listed| listed.summary)
 }
 
 fn claims(reports: &[CheckReport]) {
@@ -199,8 +215,12 @@ fn claims(reports: &[CheckReport]) {
             format!("UNDECIDED in {undecided}")
         } else {
             match checked.len() {
-                1 => "as expected".to_owned(),
-                instances => format!("as expected in {instances} instances"),
+                few @ 1..=NAMED_MAX => {
+                    let instances = checked.iter().take(few).map(|(r, _)| r.instance.as_str());
+                    let instances: Vec<&str> = instances.collect();
+                    format!("as expected in {}", instances.join(", "))
+                }
+                many => format!("as expected in {many} instances"),
             }
         };
         let expected = if expected { "holds" } else { "fails" };

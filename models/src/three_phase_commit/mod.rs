@@ -40,9 +40,11 @@ pub fn model<P: AnyThreePhaseCommit>(parameters: &Parameters, protocol: P) -> Cl
     let environment = parameters.environment.clone();
     let mut model = System::new(protocol, clients(parameters), environment);
     model.properties = stateright_properties(&properties);
+    let is_about_fair_runs = properties.iter().any(|p| p.condition.is_liveness());
+    let fairness = is_about_fair_runs.then(|| properties::fairness(parameters));
     Claimed {
         model,
         properties,
-        fairness: properties::fairness(parameters),
+        fairness: fairness.unwrap_or_default(),
     }
 }

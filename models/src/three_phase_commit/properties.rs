@@ -48,6 +48,12 @@ impl<P> AnyThreePhaseCommit for P where
 
 type ModelState<P> = SystemState<P, Clients>;
 
+/// What a partition takes away: those who suspect each other decide each on its own.
+pub const AGREEMENT_PARTED: &str = "agreement, though the network parts";
+/// What timers that err take away, in the same way.
+pub const AGREEMENT_ERRING: &str = "agreement, though timers err";
+/// What three phases do not give without the termination protocol.
+pub const AGREEMENT_ALONE: &str = "agreement without the termination protocol";
 /// Non-blocking, its safety half: no process is committed while an operational one is uncertain.
 pub const NONE_UNCERTAIN: &str = "nobody commits while an operational process is uncertain (NB)";
 /// A recovery finds what its process believed durable.
@@ -91,14 +97,11 @@ pub fn properties<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Proper
         let condition = Always(|_, state: &ModelState<P>| agreement(&state.view));
         properties.push(Property {
             expected,
-            ..Property::holds(AGREEMENT, condition)
+            ..Property::holds(agreement_name(parameters, expected), condition)
         });
-        if parameters.on_failure == OnFailure::Terminate {
-            properties.push(Property {
-                expected,
-                ..Property::holds(NONE_UNCERTAIN, Always(none_uncertain))
-            });
-        }
+    }
+    if is_atomic == Some(true) && parameters.on_failure == OnFailure::Terminate {
+        properties.push(Property::holds(NONE_UNCERTAIN, Always(none_uncertain)));
     }
     // An abort that was told is not forced: if others then err, a crash lets a process be told commit.
     if is_atomic == Some(true) || !crashes || environment.disk == Disk::Atomic {
@@ -236,6 +239,19 @@ pub fn fairness<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Fairness
 pub fn is_synchronous(parameters: &Parameters) -> bool {
     let environment = &parameters.environment;
     environment.timers == Timers::Accurate && environment.partitions == 0
+}
+
+/// The name under which agreement is claimed: where it fails, of what makes it fail.
+fn agreement_name(parameters: &Parameters, holds: bool) -> &'static str {
+    if holds {
+        AGREEMENT
+    } else if parameters.on_failure == OnFailure::DecideAlone {
+        AGREEMENT_ALONE
+    } else if parameters.environment.timers == Timers::Accurate {
+        AGREEMENT_PARTED
+    } else {
+        AGREEMENT_ERRING
+    }
 }
 
 /// Whether the protocol is atomic there, if that is claimed.
