@@ -57,8 +57,8 @@ pub enum Request {
         /// out has no say and is not told. While votes are coming in, asking again changes nothing.
         participants: BTreeSet<ProcessId>,
     },
-    /// Either role: the application gives up. A coordinator aborts what is undecided; a participant
-    /// what it still works on, and is bound once it is prepared.
+    /// Either role: the application gives up. A coordinator aborts what is undecided, as long as it still
+    /// may; a participant what it still works on, and is bound once it is prepared.
     Abort(TransactionId),
 }
 
@@ -84,7 +84,7 @@ pub enum Output {
 pub enum Refusal {
     /// The transaction is not known here: never begun, lost in a crash, or finished and forgotten.
     Unknown,
-    /// The participant is prepared: only the outcome ends the transaction.
+    /// The process is bound: only the outcome ends the transaction.
     Prepared,
     /// The transaction is finished here.
     Finished,

@@ -29,7 +29,10 @@ fn two_phase_commit_is_atomic_under_all_failures_and_blocks_where_somebody_is_go
             ("all, and come up again", "atomic, decides"),
             ("the network parts, for good", "atomic, BLOCKS"),
             ("the network parts, and heals", "atomic, decides"),
-            ("only timers err, on a set network", "atomic, decides"),
+            (
+                "nothing, but timers err and messages arrive twice",
+                "atomic, decides"
+            ),
         ]
     );
     let committed = Cost {
@@ -55,8 +58,11 @@ fn three_phase_commit_decides_unless_all_fail_and_is_atomic_only_if_failures_can
             ("all but one, and come up again", "atomic, decides"),
             ("all, and come up again", "atomic, BLOCKS"),
             ("the network parts, for good", "NOT ATOMIC, decides"),
-            ("the network parts, and heals", "NOT ATOMIC, BLOCKS"),
-            ("only timers err, on a set network", "NOT ATOMIC, decides"),
+            ("the network parts, and heals", "NOT ATOMIC, decides"),
+            (
+                "nothing, but timers err and messages arrive twice",
+                "NOT ATOMIC, decides"
+            ),
         ]
     );
     let committed = Cost {

@@ -293,6 +293,75 @@ fn strangers_and_messages_for_the_other_role_change_nothing() {
 }
 
 #[test]
+fn whoever_takes_no_part_has_no_say() {
+    let mut cluster = cluster(3);
+    let transaction = cluster.prepare([1, 2]);
+    deliver_between(&mut cluster, COORDINATOR, ONE);
+    cluster.network.clear();
+    let before = cluster.node(1).state.clone();
+    let decision = Decision::Commit;
+    let standing = Standing::Committed;
+    for message in [
+        Message::Elected { transaction },
+        Message::StateRequest { transaction },
+        Message::StateReport {
+            transaction,
+            standing,
+        },
+        Message::PreCommit { transaction },
+        Message::Decision {
+            transaction,
+            decision,
+        },
+        Message::Inquire { transaction },
+    ] {
+        cluster.receive(THREE, ONE, message);
+    }
+    assert!(cluster.node(1).state == before);
+    // Nor does a Prepare with processes that do not exist, or the coordinator among its participants.
+    for participants in [ids([1, 7]), ids([0, 1])] {
+        let transaction = id(1, 2);
+        let prepare = Message::Prepare {
+            transaction,
+            participants,
+        };
+        cluster.receive(COORDINATOR, ONE, prepare);
+    }
+    assert!(cluster.node(1).state == before);
+    assert_eq!(cluster.network, []);
+}
+
+#[test]
+fn a_report_of_what_no_process_reports_is_not_counted() {
+    let (mut cluster, transaction) = voted(2);
+    cluster.network.clear();
+    cluster.crash(COORDINATOR);
+    cluster.fire(ONE, suspect(transaction, COORDINATOR));
+    for standing in [Standing::Unknown, Standing::Working, Standing::Recovering] {
+        let report = Message::StateReport {
+            transaction,
+            standing,
+        };
+        cluster.receive(TWO, ONE, report);
+    }
+    assert_eq!(standing(&cluster, ONE, transaction), Standing::Uncertain);
+}
+
+#[test]
+fn whoever_has_decided_answers_a_pre_commit_with_the_outcome() {
+    let (mut cluster, transaction) = voted(1);
+    cluster.network.clear();
+    cluster.fire(ONE, suspect(transaction, COORDINATOR));
+    assert_eq!(standing(&cluster, ONE, transaction), Standing::Aborted);
+    cluster.fire(COORDINATOR, Timer::Resend { transaction });
+    cluster.deliver_all();
+    assert_eq!(
+        standing(&cluster, COORDINATOR, transaction),
+        Standing::Aborted
+    );
+}
+
+#[test]
 fn requests_that_cannot_be_met_are_refused() {
     let (mut cluster, transaction) = voted(2);
     let refused = |refusal| [Output::Refused(transaction, refusal)];

@@ -204,6 +204,18 @@ impl<R: Copy, P: Protocol> Debug for Bug<R, P> {
     }
 }
 
+/// Makes these records lazy.
+pub fn unforced<P: Protocol>(
+    effects: Vec<Effect<P>>,
+    is_lazy: fn(&P::Record) -> bool,
+) -> Vec<Effect<P>> {
+    let weaken = |effect| match effect {
+        Effect::Persist(record) if is_lazy(&record) => Effect::Append(record),
+        other => other,
+    };
+    effects.into_iter().map(weaken).collect()
+}
+
 fn inner_input<P: Protocol>(input: Input<Mutated<P>>) -> Input<P> {
     match input {
         Input::Start(durable) => Input::Start(durable),

@@ -26,7 +26,8 @@ pub enum Record {
         /// Who takes part, beside the coordinator.
         participants: BTreeSet<ProcessId>,
     },
-    /// Forced: the outcome is commit.
+    /// Forced: the outcome is commit. That it is forced keeps what was told through a failure of all; as long as one
+    /// process never fails, the others could learn it again.
     Committed {
         /// What.
         transaction: TransactionId,

@@ -30,7 +30,12 @@
 //! A process that has failed while it was undecided does not know what the others have done since. When it comes
 //! up it asks everybody for the outcome until somebody knows it; to all others its question says that it has
 //! failed. Until then it neither coordinates nor is counted. If every process has failed while it was
-//! undecided, all ask and nobody knows: they wait until the application, or a person, decides.
+//! undecided, all ask and nobody knows, and they wait for ever: the book's way out of total failure (who failed last
+//! is remembered on disk, and may terminate) is left out.
+//!
+//! That a suspicion is right is *assumed*, as in the book, and not made sure of here: a time-out must be longer than
+//! whatever an operational process may still be waiting for, other processes' time-outs included. Nor is there a
+//! time-out for work that is never prepared: as in two-phase commit the application ends what it has begun.
 //!
 //! Outcomes are kept: a process that comes up may ask for any of them.
 //!
@@ -183,6 +188,23 @@ impl<R: Rules> ThreePhaseCommit<R> {
 
     fn is_participant(&self, process: ProcessId) -> bool {
         (1..=self.participants).contains(&process.0)
+    }
+}
+
+impl Message {
+    /// The transaction that the message is about.
+    pub fn transaction(&self) -> TransactionId {
+        match *self {
+            Message::Prepare { transaction, .. }
+            | Message::Vote { transaction, .. }
+            | Message::PreCommit { transaction }
+            | Message::Acknowledge { transaction }
+            | Message::Decision { transaction, .. }
+            | Message::Elected { transaction }
+            | Message::StateRequest { transaction }
+            | Message::StateReport { transaction, .. }
+            | Message::Inquire { transaction } => transaction,
+        }
     }
 }
 

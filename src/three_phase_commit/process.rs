@@ -308,12 +308,22 @@ impl<R: Rules> ThreePhaseCommit<R> {
         message: Message,
         effects: &mut Effects<Self>,
     ) {
+        // Whoever takes no part has no say.
+        if let Some(
+            Progress::Undecided(Undecided { participants, .. })
+            | Progress::Recovering { participants },
+        ) = state.transactions.get(&message.transaction())
+            && !everybody(participants).any(|process| process == from)
+        {
+            return;
+        }
         match message {
             Message::Prepare {
                 transaction,
                 participants,
             } => {
-                if from == COORDINATOR && participants.contains(&me) {
+                let is_sensible = participants.iter().all(|&p| self.is_participant(p));
+                if from == COORDINATOR && participants.contains(&me) && is_sensible {
                     self.prepare(state, transaction, participants, effects);
                 }
             }
@@ -323,7 +333,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
                 }
             }
             Message::PreCommit { transaction } => {
-                self.pre_commit(state, from, transaction, effects);
+                self.pre_commit(me, state, from, transaction, effects);
             }
             Message::Acknowledge { transaction } => {
                 if let Some(undecided) = state.undecided(transaction)
@@ -337,7 +347,12 @@ impl<R: Rules> ThreePhaseCommit<R> {
             Message::Decision {
                 transaction,
                 decision,
-            } => self.adopt(state, transaction, decision, effects),
+            } => {
+                // What the coordinator is still working on nobody else has decided.
+                if me != COORDINATOR || state.standing(transaction) != Standing::Working {
+                    self.adopt(state, transaction, decision, effects);
+                }
+            }
             Message::Elected { transaction } => {
                 self.elected(me, state, from, transaction, effects);
             }
@@ -348,7 +363,15 @@ impl<R: Rules> ThreePhaseCommit<R> {
                 transaction,
                 standing,
             } => {
+                let is_reported = matches!(
+                    standing,
+                    Standing::Aborted
+                        | Standing::Uncertain
+                        | Standing::Committable
+                        | Standing::Committed
+                );
                 if let Some(undecided) = state.undecided(transaction)
+                    && is_reported
                     && undecided.is_operational(from)
                     && let Some(Round::Reports { reports }) = &mut undecided.round
                 {
@@ -480,12 +503,20 @@ impl<R: Rules> ThreePhaseCommit<R> {
     /// The second phase at a participant.
     fn pre_commit(
         &self,
+        me: ProcessId,
         state: &mut State,
         from: ProcessId,
         transaction: TransactionId,
         effects: &mut Effects<Self>,
     ) {
         let Some(undecided) = state.undecided(transaction) else {
+            // Whoever has decided says so.
+            if matches!(
+                state.standing(transaction),
+                Standing::Committed | Standing::Aborted
+            ) {
+                self.tell(me, state, from, transaction, effects);
+            }
             return;
         };
         if self.listens(undecided, from) {

@@ -243,7 +243,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
     }
 
     /// Tells the outcome, if it is known or the process can still make it abort.
-    fn tell(
+    pub(super) fn tell(
         &self,
         me: ProcessId,
         state: &mut State,

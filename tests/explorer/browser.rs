@@ -17,6 +17,9 @@ pub type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 /// How long the page may take for anything: much longer than it needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often a driver is started that ends at once.
+const DRIVER_STARTS_MAX: usize = 8;
+
 /// How wide the window is, in pixels.
 const WIDTH: u32 = 1600;
 
@@ -49,7 +52,19 @@ struct Driver {
 }
 
 impl Driver {
+    /// A driver takes a free port in two steps, between which another may come first: then it ends, and is
+    /// started again.
     fn start(program: &Path) -> Result<Self> {
+        for _ in 0..DRIVER_STARTS_MAX {
+            if let Some(driver) = Self::try_start(program)? {
+                return Ok(driver);
+            }
+        }
+        Err("the driver ended before it was ready, each time that it was started".into())
+    }
+
+    /// A driver, or nothing if it has ended.
+    fn try_start(program: &Path) -> Result<Option<Self>> {
         let mut process = Command::new(program)
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -63,10 +78,10 @@ impl Driver {
         for line in BufReader::new(output).lines() {
             if let Some((_, port)) = line?.split_once("started successfully on port ") {
                 driver.url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
-                return Ok(driver);
+                return Ok(Some(driver));
             }
         }
-        Err("the driver ended before it was ready".into())
+        Ok(None)
     }
 }
 

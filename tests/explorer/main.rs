@@ -3,9 +3,11 @@
 //! Without Chromium and its driver these tests are ignored, but fail where the environment variable `CI` is
 //! set. Each leaves a picture of what it saw in the target directory, under `explorer`.
 
+use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 use quorate::two_phase_commit::{Published, TwoPhaseCommit};
@@ -264,6 +266,22 @@ fn commits(state: &TheState) -> u32 {
     first.map_or(0, |told| told.committed.len())
 }
 
+/// Serves the model, and returns where when it answers. Stateright opens its socket itself, so that between claim and
+/// opening another program may take the port: then another one is claimed.
+fn served(parameters: &Parameters, serve: Serve) -> Result<Site> {
+    loop {
+        let site = Site::claim("127.0.0.1:0")?;
+        let parameters = parameters.clone();
+        let server = std::thread::spawn(move || serve(site, &parameters));
+        while !server.is_finished() {
+            if TcpStream::connect(site.host_and_port()).is_ok() {
+                return Ok(site);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
 /// Serves the model, opens a browser, and takes a picture when the test is over.
 fn in_browser(
     tools: &Tools,
@@ -272,9 +290,8 @@ fn in_browser(
     serve: Serve,
     test: Test,
 ) -> Result {
-    let site = Site::claim("127.0.0.1:0")?;
     let model = model(&parameters);
-    std::thread::spawn(move || serve(site, &parameters));
+    let site = served(&parameters, serve)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -30,7 +30,7 @@ pub struct Cost {
 pub struct Survival {
     /// No two processes decide differently.
     pub is_atomic: bool,
-    /// Every participant that has voted Yes and stays up decides.
+    /// Every participant that has voted Yes and stays up, or comes up again to stay, decides.
     pub decides: bool,
     /// How many states were visited.
     pub states: usize,
@@ -102,7 +102,10 @@ pub fn environments() -> Vec<(&'static str, Environment)> {
                 ..synchronous
             },
         ),
-        ("only timers err, on a set network", Environment::default()),
+        (
+            "nothing, but timers err and messages arrive twice",
+            Environment::default(),
+        ),
     ]
 }
 

@@ -320,8 +320,9 @@ pub fn comparison(comparison: &Comparison) {
     }
     print(&format!(
         "what a transaction of {participants} participants costs, counted on the model; delays are until the last \
-         of them has decided\n{costs}\nwhat is survived, with {participants} participants and timers that are \
-         accurate: is it atomic, and does whoever has voted Yes and stays up decide?\n{survivals}"
+         of them has decided\n{costs}\nwhat is survived, with {participants} participants, messages that \
+         arrive once and timers that are accurate, unless it says otherwise: is it atomic, and does whoever has voted \
+         Yes and is up in the end decide?\n{survivals}"
     ));
 }
 

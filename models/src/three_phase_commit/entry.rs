@@ -133,7 +133,7 @@ impl Entry for ThreePhaseCommitEntry {
             participants: comparison::PARTICIPANTS,
             environments: environments.map(|(what, _)| what).collect(),
             protocols: vec![
-                compared("two-phase-commit", two, options),
+                compared("two-phase-commit (presumed abort)", two, options),
                 compared("three-phase-commit", three, options),
             ],
         })

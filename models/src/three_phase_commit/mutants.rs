@@ -2,13 +2,13 @@
 
 use quorate::protocol::ProcessId;
 use quorate::three_phase_commit::{
-    Decision, Published, Rules, Standing, Termination, ThreePhaseCommit, Vote,
+    Decision, Published, Record, Rules, Standing, Termination, ThreePhaseCommit, Vote,
 };
 
 use super::parameters::Parameters;
 use super::{properties, protocol};
 use crate::atomic_commit;
-use crate::mutant::{self, Mutated};
+use crate::mutant::{self, Mutated, unforced};
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
 pub type MutatedThreePhaseCommit = Mutated<ThreePhaseCommit<&'static dyn Rules>>;
@@ -51,7 +51,16 @@ wrong_rule!(
     YesWithoutWork,
     fn vote(&self, standing: Standing) -> Option<Vote> {
         match standing {
-            Standing::Unknown | Standing::Aborted => Some(Vote::Yes),
+            Standing::Unknown => Some(Vote::Yes),
+            _ => Published.vote(standing),
+        }
+    }
+);
+wrong_rule!(
+    YesAfterAbort,
+    fn vote(&self, standing: Standing) -> Option<Vote> {
+        match standing {
+            Standing::Aborted => Some(Vote::Yes),
             _ => Published.vote(standing),
         }
     }
@@ -156,10 +165,44 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "yes-without-work",
-        summary: "a participant votes Yes for work that it does not have, or has aborted",
-        breaks: atomic_commit::STABILITY,
+        summary: "a participant votes Yes for work that it does not have",
+        breaks: properties::PROMISE_NEEDS_WORK,
         instance: "recovering",
         bug: YesWithoutWork::BUG,
+    },
+    Mutant {
+        name: "yes-after-abort",
+        summary: "a participant votes Yes for what it has aborted",
+        breaks: atomic_commit::STABILITY,
+        instance: "recovering",
+        bug: YesAfterAbort::BUG,
+    },
+    Mutant {
+        name: "promise-not-forced",
+        summary: "a participant votes Yes before its promise is durable",
+        breaks: properties::NON_BLOCKING,
+        instance: "recovering-buffered",
+        bug: Bug::Effects(|_, _, effects| {
+            unforced(effects, |record| matches!(record, Record::Prepared { .. }))
+        }),
+    },
+    Mutant {
+        name: "own-abort-not-forced",
+        summary: "a participant's own abort is not durable when it tells of it",
+        breaks: atomic_commit::STABILITY,
+        instance: "duplicating",
+        bug: Bug::Effects(|_, _, effects| {
+            unforced(effects, |record| matches!(record, Record::Aborted { .. }))
+        }),
+    },
+    Mutant {
+        name: "epoch-not-forced",
+        summary: "the coordinator names transactions before its epoch is durable",
+        breaks: properties::NAMES_ARE_UNIQUE,
+        instance: "successive-buffered",
+        bug: Bug::Effects(|_, _, effects| {
+            unforced(effects, |record| matches!(record, Record::Started { .. }))
+        }),
     },
     Mutant {
         name: "any-yes-pre-commits",

@@ -232,6 +232,32 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             },
         ),
         instance(
+            "successive-buffered",
+            "two transactions of 1 participant, a crash, buffered disk",
+            false,
+            Parameters {
+                participants: 1,
+                transactions: 2,
+                ..with(Environment {
+                    disk: Disk::Buffered,
+                    ..crashes(1, true)
+                })
+            },
+        ),
+        instance(
+            "duplicating",
+            "2 participants, a crash, buffered disk, messages may arrive again at any time",
+            false,
+            Parameters {
+                aborts: true,
+                ..with(Environment {
+                    network: NetworkKind::Set,
+                    disk: Disk::Buffered,
+                    ..crashes(1, true)
+                })
+            },
+        ),
+        instance(
             "large",
             "3 participants, all but one of the four processes fail for good",
             false,

@@ -17,7 +17,7 @@ use crate::atomic_commit::{
     AGREEMENT, STABILITY, VALIDITY, aborts, agreement, commits, stability, validity,
 };
 use crate::checker::{Condition, Fairness, Property, Strength};
-use crate::system::{Disk, NetworkKind, System, SystemState, Timers};
+use crate::system::{Action, Disk, NetworkKind, System, SystemState, Timers};
 
 /// Three-phase commit, by whatever rules.
 pub trait AnyThreePhaseCommit:
@@ -60,6 +60,8 @@ pub const NONE_UNCERTAIN: &str = "nobody commits while an operational process is
 pub const RECOVERY_READS_BACK: &str = "recovery reads back what was believed durable";
 /// No two transactions have one name.
 pub const NAMES_ARE_UNIQUE: &str = "a transaction's name is never reused";
+/// A participant promises only for work that it has at hand.
+pub const PROMISE_NEEDS_WORK: &str = "a promise is made only for work at hand";
 /// Non-blocking: whoever takes part and does not fail decides, whoever else has failed.
 pub const NON_BLOCKING: &str = "whoever does not fail decides: non-blocking";
 /// Recovery: whoever has failed and come back decides (AC5).
@@ -88,6 +90,7 @@ pub fn properties<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Proper
             NAMES_ARE_UNIQUE,
             Always(|_, state: &ModelState<P>| !state.view.name_reused),
         ),
+        Property::holds(PROMISE_NEEDS_WORK, Condition::EveryStep(promise_needs_work)),
         Property::holds(
             "a commit",
             Sometimes(|_, state: &ModelState<P>| commits(&state.view)),
@@ -323,6 +326,26 @@ fn none_uncertain<P: AnyThreePhaseCommit>(_: &Model<P>, state: &ModelState<P>) -
     committed.all(|(&transaction, _)| {
         let mut live = state.live();
         live.all(|(_, knows)| knows.standing(transaction) != Standing::Uncertain)
+    })
+}
+
+/// What a participant has newly promised, it was working on.
+fn promise_needs_work<P: AnyThreePhaseCommit>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    _: &Action<P>,
+    next: &ModelState<P>,
+) -> bool {
+    state.changed(next).all(|(before, now)| {
+        // A recovery makes no promises, it remembers them.
+        let (Some(before), Some(now)) = (&before.state, &now.state) else {
+            return true;
+        };
+        now.transactions.keys().all(|&transaction| {
+            let promises = now.standing(transaction) == Standing::Uncertain;
+            let standing = before.standing(transaction);
+            !promises || matches!(standing, Standing::Working | Standing::Uncertain)
+        })
     })
 }
 

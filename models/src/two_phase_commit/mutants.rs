@@ -9,7 +9,7 @@ use quorate::two_phase_commit::{
 use super::parameters::Parameters;
 use super::{liveness, properties, protocol};
 use crate::atomic_commit;
-use crate::mutant::{self, Mutated};
+use crate::mutant::{self, Mutated, unforced};
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
 pub type MutatedTwoPhaseCommit = Mutated<TwoPhaseCommit<&'static dyn Rules>>;
@@ -161,15 +161,6 @@ wrong_rule!(
 );
 
 type Effects = Vec<Effect<TwoPhaseCommit<&'static dyn Rules>>>;
-
-/// Makes the forced records lazy that a predicate selects.
-fn unforced(effects: Effects, is_lazy: fn(&Record) -> bool) -> Effects {
-    let weaken = |effect| match effect {
-        Effect::Persist(record) if is_lazy(&record) => Effect::Append(record),
-        other => other,
-    };
-    effects.into_iter().map(weaken).collect()
-}
 
 /// Moves a coordinator's commit record behind everything else.
 fn logged_last(mut effects: Effects) -> Effects {
