@@ -482,10 +482,14 @@ where
                 continue;
             }
             part.generated += 1;
+            self.judge_step(state, &action, &next, number);
+            // What changes nothing leads where it begins, and is no step of a run.
+            if next == *state {
+                continue;
+            }
             let fingerprint = F::of(&next);
-            self.judge_step(state, &action, &next, (number, fingerprint));
             let visit = visitor.visit(fingerprint, number);
-            if keeps_steps && next != *state {
+            if keeps_steps {
                 let step = self.step_by(&action, visit.number, part);
                 part.expansion.step(step);
             }
@@ -576,19 +580,13 @@ where
         }
     }
 
-    fn judge_step(
-        &self,
-        state: &M::State,
-        action: &M::Action,
-        next: &M::State,
-        (from, to): (Number, F),
-    ) {
+    fn judge_step(&self, state: &M::State, action: &M::Action, next: &M::State, from: Number) {
         for (index, property) in self.properties.iter().enumerate() {
             if self.found[index].load(Ordering::Relaxed) {
                 continue;
             }
             if self.is_witness_step(property, state, action, next) {
-                self.witness(index, Witness::Step(from, to));
+                self.witness(index, Witness::Step(from, F::of(next)));
             }
         }
     }
