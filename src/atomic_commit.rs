@@ -114,6 +114,23 @@ impl Display for ConfigurationError {
 
 impl Error for ConfigurationError {}
 
+/// As many participants, beside the coordinator, as ids allow, and at least one.
+pub(crate) fn participants(count: usize) -> Result<u16, ConfigurationError> {
+    match u16::try_from(count) {
+        Ok(0) => Err(ConfigurationError::NoParticipants),
+        Ok(count) => Ok(count),
+        Err(_) => Err(ConfigurationError::TooManyParticipants),
+    }
+}
+
+/// A process's name for people.
+pub(crate) fn name(process: ProcessId) -> String {
+    match process {
+        COORDINATOR => "coordinator".to_owned(),
+        ProcessId(number) => format!("participant {number}"),
+    }
+}
+
 impl Display for TransactionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "t{}.{}", self.epoch, self.number)

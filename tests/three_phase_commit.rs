@@ -3,7 +3,7 @@
 mod harness;
 
 use harness::{Cluster, Envelope, ONE, TWO, id, ids};
-use quorate::protocol::ProcessId;
+use quorate::protocol::{Effects, Input, ProcessId, Protocol};
 use quorate::three_phase_commit::{
     COORDINATOR, Decision, Message, Output, Progress, Record, Refusal, Request, Standing,
     ThreePhaseCommit, Timer, TransactionId, Vote,
@@ -359,6 +359,20 @@ fn whoever_has_decided_answers_a_pre_commit_with_the_outcome() {
         standing(&cluster, COORDINATOR, transaction),
         Standing::Aborted
     );
+}
+
+#[test]
+fn a_timer_that_is_not_set_fires_too_late_and_changes_nothing() {
+    let (mut cluster, transaction) = voted(3);
+    cluster.network.clear();
+    let before = cluster.node(1).state.clone();
+    // It waits for the coordinator, and not for another participant.
+    let mut state = before.clone().expect("a live process");
+    let mut effects = Effects::new();
+    let late = Input::Timeout(suspect(transaction, TWO));
+    cluster.protocol.step(ONE, &mut state, late, &mut effects);
+    assert!(Some(state) == before);
+    assert_eq!(effects.as_slice(), []);
 }
 
 #[test]

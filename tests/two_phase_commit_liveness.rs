@@ -3,11 +3,11 @@
 
 use quorate::protocol::ProcessId;
 use quorate::two_phase_commit::{COORDINATOR, Published, TwoPhaseCommit};
+use quorate_models::atomic_commit::ALL_COMMIT;
 use quorate_models::checker::{Answer, Exploration, Fairness, Options, Property, Run, explore};
 use quorate_models::system::{Action, Environment};
 use quorate_models::two_phase_commit::liveness::{
-    self, ALL_COMMIT, COMMIT_FORGOTTEN, EVERYBODY_DECIDES, IN_DOUBT_DECIDES, NON_BLOCKING,
-    ONE_KNOWS_ALL_LEARN,
+    self, COMMIT_FORGOTTEN, EVERYBODY_DECIDES, IN_DOUBT_DECIDES, NON_BLOCKING, ONE_KNOWS_ALL_LEARN,
 };
 use quorate_models::two_phase_commit::mutants::MUTANTS;
 use quorate_models::two_phase_commit::parameters::{Parameters, instances};

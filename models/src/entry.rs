@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 
 use itertools::Itertools;
+use quorate::protocol::Protocol;
 use serde::Serialize;
 use stateright::Model;
 
@@ -13,6 +14,7 @@ use crate::checker::{
     explore, to_the_end,
 };
 use crate::explorer::{DEFAULT_ADDRESS, address_of_run};
+use crate::mutant::Mutant;
 use crate::report::{CheckReport, Engine, MutantReport, check_report};
 
 /// A named instance.
@@ -55,6 +57,23 @@ pub fn instance<P>(
     let unknown = UsageError::unknown(&format!("instance of {model}"), name, known);
     let found = instances.into_iter().find(|i| i.name == name);
     found.ok_or(unknown)
+}
+
+/// The mutant of this name.
+///
+/// # Errors
+///
+/// If there is none.
+pub fn mutant<R: Copy, P: Protocol>(
+    model: &str,
+    name: &str,
+    mutants: &'static [Mutant<R, P>],
+) -> Result<&'static Mutant<R, P>, UsageError> {
+    let found = mutants.iter().find(|mutant| mutant.name == name);
+    found.ok_or_else(|| {
+        let known = mutants.iter().map(|mutant| mutant.name);
+        UsageError::unknown(&format!("mutant of {model}"), name, known)
+    })
 }
 
 /// Parameters as a table of names and values.

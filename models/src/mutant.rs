@@ -204,6 +204,23 @@ impl<R: Copy, P: Protocol> Debug for Bug<R, P> {
     }
 }
 
+/// Defines a type whose rules are the published ones but for one, and the bug that bears its name. Where it is used,
+/// `Rules` and `Bug` are the protocol's.
+macro_rules! wrong_rule {
+    ($(#[$doc:meta])* $visibility:vis $name:ident, fn $rule:ident $($body:tt)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        $visibility struct $name;
+        impl $name {
+            const BUG: Bug = Bug::Rule(stringify!($rule), &Self);
+        }
+        impl Rules for $name {
+            fn $rule $($body)*
+        }
+    };
+}
+pub(crate) use wrong_rule;
+
 /// Makes these records lazy.
 pub fn unforced<P: Protocol>(
     effects: Vec<Effect<P>>,

@@ -47,6 +47,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::atomic_commit;
 use crate::protocol::{Effects, Input, ProcessId, Protocol};
 
 mod disk;
@@ -175,19 +176,26 @@ impl<R: Rules> ThreePhaseCommit<R> {
     ///
     /// See [`ThreePhaseCommit::new`].
     pub fn with_rules(participants: usize, rules: R) -> Result<Self, ConfigurationError> {
-        if participants == 0 {
-            return Err(ConfigurationError::NoParticipants);
-        }
-        let participants =
-            u16::try_from(participants).map_err(|_| ConfigurationError::TooManyParticipants)?;
         Ok(Self {
-            participants,
+            participants: atomic_commit::participants(participants)?,
             rules,
         })
     }
 
     fn is_participant(&self, process: ProcessId) -> bool {
         (1..=self.participants).contains(&process.0)
+    }
+
+    fn timeout(&self, me: ProcessId, state: &mut State, timer: Timer, effects: &mut Effects<Self>) {
+        match timer {
+            Timer::Deadline { transaction } => self.deadline(state, transaction, effects),
+            Timer::Resend { transaction } => resend(state, transaction, effects),
+            Timer::Suspect {
+                transaction,
+                process,
+            } => self.fails(me, state, transaction, process, effects),
+            Timer::Inquire { transaction } => self.inquire(me, state, transaction, effects),
+        }
     }
 }
 
@@ -222,10 +230,7 @@ impl<R: Rules> Protocol for ThreePhaseCommit<R> {
     }
 
     fn name(&self, process: ProcessId) -> String {
-        match process {
-            COORDINATOR => "coordinator".to_owned(),
-            ProcessId(number) => format!("participant {number}"),
-        }
+        atomic_commit::name(process)
     }
 
     fn initial(&self, _me: ProcessId) -> State {
@@ -253,15 +258,10 @@ impl<R: Rules> Protocol for ThreePhaseCommit<R> {
                 }
             }
             Input::Timeout(timer) => {
-                timers.retain(|set| *set != timer);
-                match timer {
-                    Timer::Deadline { transaction } => self.deadline(state, transaction, effects),
-                    Timer::Resend { transaction } => resend(state, transaction, effects),
-                    Timer::Suspect {
-                        transaction,
-                        process,
-                    } => self.fails(me, state, transaction, process, effects),
-                    Timer::Inquire { transaction } => self.inquire(me, state, transaction, effects),
+                // One that is not set has fired too late.
+                if let Some(at) = timers.iter().position(|set| *set == timer) {
+                    timers.remove(at);
+                    self.timeout(me, state, timer, effects);
                 }
             }
             // A report that no process asks for.

@@ -217,7 +217,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
                 participants,
             } => self.prepare_all(state, transaction, participants, effects),
             Request::Abort(transaction) => match state.transactions.get(&transaction) {
-                Some(Progress::Working) => self.decide_alone(state, transaction, effects),
+                Some(Progress::Working) => self.abort_alone(state, transaction, effects),
                 Some(Progress::Undecided(Undecided {
                     round: Some(Round::Votes { .. }),
                     ..
@@ -248,7 +248,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
                 _ => refuse(state, transaction, effects),
             },
             Request::Abort(transaction) => match state.standing(transaction) {
-                Standing::Working => self.decide_alone(state, transaction, effects),
+                Standing::Working => self.abort_alone(state, transaction, effects),
                 _ => refuse(state, transaction, effects),
             },
         }
@@ -421,7 +421,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
                 state.transactions.insert(transaction, progress);
             }
             (Vote::No, Some(Progress::Aborted)) => {}
-            (Vote::No, _) => self.decide_alone(state, transaction, effects),
+            (Vote::No, _) => self.abort_alone(state, transaction, effects),
         }
         effects.send(COORDINATOR, Message::Vote { transaction, vote });
     }
@@ -519,16 +519,11 @@ impl<R: Rules> ThreePhaseCommit<R> {
             }
             return;
         };
-        if self.listens(undecided, from) {
+        if self.rules.follows(!undecided.is_operational(from)) {
             undecided.follow(from);
             undecided.is_committable = true;
             effects.send(from, Message::Acknowledge { transaction });
         }
-    }
-
-    pub(super) fn listens(&self, undecided: &Undecided, to: ProcessId) -> bool {
-        let has_failed = !undecided.is_operational(to);
-        self.rules.follows(undecided.coordinator, to, has_failed)
     }
 
     /// The commit point.
@@ -583,7 +578,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
 
     /// Its own abort, of what it has not voted on: forced before anyone learns of it, because the network may
     /// deliver a Prepare, and the application redo the work, after a crash has forgotten it.
-    pub(super) fn decide_alone(
+    pub(super) fn abort_alone(
         &self,
         state: &mut State,
         transaction: TransactionId,
@@ -623,7 +618,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
 }
 
 impl Undecided {
-    /// Follows a coordinator. If that is a later one, all before it have failed.
+    /// Follows a coordinator: all before it have failed, so that nobody listens to them again.
     pub(super) fn follow(&mut self, coordinator: ProcessId) {
         let before = everybody(&self.participants).filter(|&process| process < coordinator);
         self.failed.extend(before);

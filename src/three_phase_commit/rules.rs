@@ -4,7 +4,6 @@
 //! model checker does so on purpose, to show that it would notice.
 
 use super::{Decision, Standing, Vote};
-use crate::protocol::ProcessId;
 
 /// What a coordinator of the termination protocol does when all processes that it knows to be operational
 /// have reported.
@@ -62,11 +61,11 @@ pub trait Rules: Send + Sync {
         None
     }
 
-    /// Whether a process that follows one coordinator listens to `other`: if that has not failed, as far as
-    /// is known, and is no earlier one, for those have (§7.5, the termination protocol). Coordinators come
-    /// in the order of their ids.
-    fn follows(&self, coordinator: ProcessId, other: ProcessId, has_failed: bool) -> bool {
-        other >= coordinator && !has_failed
+    /// Whether a process follows a coordinator that, as far as it knows, has failed or not. Coordinators come in
+    /// the order of their ids: whoever follows one takes all before it to have failed, and so ignores what
+    /// they have sent (§7.5, the termination protocol).
+    fn follows(&self, has_failed: bool) -> bool {
+        !has_failed
     }
 
     /// The termination rules, given how many reported each standing (§7.5): TR1, somebody has aborted;
@@ -123,8 +122,8 @@ impl<R: Rules + ?Sized> Rules for &R {
     fn coordinator_failed(&self, standing: Standing) -> Option<Decision> {
         (**self).coordinator_failed(standing)
     }
-    fn follows(&self, coordinator: ProcessId, other: ProcessId, has_failed: bool) -> bool {
-        (**self).follows(coordinator, other, has_failed)
+    fn follows(&self, has_failed: bool) -> bool {
+        (**self).follows(has_failed)
     }
     fn terminates(&self, aborted: usize, committed: usize, committable: usize) -> Termination {
         (**self).terminates(aborted, committed, committable)

@@ -123,7 +123,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
                 let Some(undecided) = state.undecided(transaction) else {
                     return;
                 };
-                if !self.listens(undecided, from) {
+                if !self.rules.follows(!undecided.is_operational(from)) {
                     return;
                 }
                 undecided.follow(from);
@@ -135,7 +135,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
                 if me == COORDINATOR {
                     return;
                 }
-                self.decide_alone(state, transaction, effects);
+                self.abort_alone(state, transaction, effects);
             }
             Standing::Committed | Standing::Aborted => {}
         }
@@ -260,7 +260,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
             if me == COORDINATOR {
                 return;
             }
-            self.decide_alone(state, transaction, effects);
+            self.abort_alone(state, transaction, effects);
         }
         effects.send(to, decided(transaction, decision));
     }

@@ -43,6 +43,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::atomic_commit;
 use crate::protocol::{Effects, Input, ProcessId, Protocol};
 
 mod coordinator;
@@ -158,13 +159,8 @@ impl<R: Rules> TwoPhaseCommit<R> {
     ///
     /// See [`TwoPhaseCommit::new`].
     pub fn with_rules(participants: usize, rules: R) -> Result<Self, ConfigurationError> {
-        if participants == 0 {
-            return Err(ConfigurationError::NoParticipants);
-        }
-        let participants =
-            u16::try_from(participants).map_err(|_| ConfigurationError::TooManyParticipants)?;
         Ok(Self {
-            participants,
+            participants: atomic_commit::participants(participants)?,
             cooperative: false,
             rules,
         })
@@ -204,10 +200,7 @@ impl<R: Rules> Protocol for TwoPhaseCommit<R> {
     }
 
     fn name(&self, process: ProcessId) -> String {
-        match process {
-            COORDINATOR => "coordinator".to_owned(),
-            ProcessId(number) => format!("participant {number}"),
-        }
+        atomic_commit::name(process)
     }
 
     fn initial(&self, me: ProcessId) -> State {

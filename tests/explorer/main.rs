@@ -266,10 +266,13 @@ fn commits(state: &TheState) -> u32 {
     first.map_or(0, |told| told.committed.len())
 }
 
+/// How often a port is claimed that another program takes.
+const CLAIMS_MAX: usize = 8;
+
 /// Serves the model, and returns where when it answers. Stateright opens its socket itself, so that between claim and
 /// opening another program may take the port: then another one is claimed.
 fn served(parameters: &Parameters, serve: Serve) -> Result<Site> {
-    loop {
+    for _ in 0..CLAIMS_MAX {
         let site = Site::claim("127.0.0.1:0")?;
         let parameters = parameters.clone();
         let server = std::thread::spawn(move || serve(site, &parameters));
@@ -280,6 +283,7 @@ fn served(parameters: &Parameters, serve: Serve) -> Result<Site> {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+    Err("the Explorer ended before it answered, each time that it was started".into())
 }
 
 /// Serves the model, opens a browser, and takes a picture when the test is over.

@@ -3,11 +3,12 @@
 
 use libtest_mimic::Failed;
 use quorate::two_phase_commit::{COORDINATOR, Timer};
+use quorate_models::atomic_commit::ALL_COMMIT;
 use quorate_models::checker::{Answer, Fairness, Options, explore};
 use quorate_models::system::{Action, System};
 use quorate_models::two_phase_commit::liveness::{
-    ALL_COMMIT, COMMIT_FORGOTTEN, EVERYBODY_DECIDES, IN_DOUBT_DECIDES, NON_BLOCKING,
-    ONE_KNOWS_ALL_LEARN, claims,
+    COMMIT_FORGOTTEN, EVERYBODY_DECIDES, IN_DOUBT_DECIDES, NON_BLOCKING, ONE_KNOWS_ALL_LEARN,
+    claims,
 };
 
 use super::instance::{Instance, TwoPhaseCommitModel, instances};

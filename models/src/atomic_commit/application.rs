@@ -49,6 +49,13 @@ pub struct Told {
     pub aborted: ProcessSet,
 }
 
+impl Told {
+    /// Whether a process has told an outcome.
+    pub fn has_decided(&self, process: ProcessId) -> bool {
+        self.committed.contains(process) || self.aborted.contains(process)
+    }
+}
+
 /// What the application has asked and been told.
 #[derive(Clone, Default, Eq, Hash, PartialEq)]
 pub struct View {

@@ -8,6 +8,7 @@ use stateright::Model;
 
 use super::agreement;
 use super::application::{Clients, RequestOrder};
+use super::cases::{epochs, participant};
 use crate::checker::{Answer, Condition, Fairness, Options, Property, Strength, explore};
 use crate::system::{Action, Disk, Environment, Event, NetworkKind, System, SystemState, Timers};
 
@@ -137,8 +138,8 @@ where
     }
 }
 
-/// Counts a transaction from Begin to the end: messages first in, first out, so that the run is one that a
-/// network would have where all links are equally fast.
+/// Counts a transaction from Begin to the end, in rounds: each delivers all that is in flight when it begins, as on a
+/// network whose links are all equally fast.
 fn cost<P>(protocol: P, aborts: bool) -> Cost
 where
     P: Protocol<Request = Request, Output = Output> + 'static,
@@ -155,7 +156,6 @@ where
         .pop()
         .expect("a system has an initial state");
     let mut cost = Cost::default();
-    // Each round delivers all that is in flight when it begins.
     let mut waiting = Vec::new();
     let mut is_decided = false;
     loop {
@@ -196,12 +196,9 @@ where
             }
         }
         state = after;
-        let mut told = state.view.transactions.values();
-        is_decided = told.all(|told| {
-            (1..=PARTICIPANTS).map(ProcessId).all(|participant| {
-                told.committed.contains(participant) || told.aborted.contains(participant)
-            })
-        }) && !state.view.transactions.is_empty();
+        let participants = (1..=PARTICIPANTS).map(ProcessId);
+        let told = state.view.transactions.values().next();
+        is_decided = told.is_some_and(|told| participants.clone().all(|p| told.has_decided(p)));
     }
 }
 
@@ -214,10 +211,6 @@ where
 {
     const ATOMIC: &str = "agreement";
     const DECIDES: &str = "whoever has voted Yes and stays up decides";
-    let epochs = match environment.recovery {
-        true => 1 + usize::from(environment.crashes),
-        false => 1,
-    };
     let mut fairness: Vec<Fairness<System<P, Clients>>> = vec![
         System::deliveries(),
         Fairness {
@@ -239,9 +232,9 @@ where
         Property::holds(
             DECIDES,
             Condition::LeadsTo {
-                cases: epochs * usize::from(PARTICIPANTS),
-                trigger: |_, state, case| waits(state, case) == Some(true),
-                goal: |_, state, case| waits(state, case) != Some(true),
+                cases: epochs(&environment) * usize::from(PARTICIPANTS),
+                trigger: waits,
+                goal: |system, state, case| !waits(system, state, case),
             },
         ),
     ];
@@ -259,21 +252,16 @@ where
     exploration.exhausted().then_some(survival)
 }
 
-/// Whether a participant has voted Yes, is up, and has not decided; nothing if it has not voted.
-fn waits<P>(state: &SystemState<P, Clients>, case: usize) -> Option<bool>
+/// Whether a participant has voted Yes, is up, and has not decided.
+fn waits<P>(system: &System<P, Clients>, state: &SystemState<P, Clients>, case: usize) -> bool
 where
     P: Protocol<Request = Request, Output = Output> + 'static,
 {
-    let participants = usize::from(PARTICIPANTS);
-    let participant = ProcessId((case % participants + 1) as u16);
-    let epoch = (case / participants + 1) as u64;
-    let mut told = state.view.transactions.iter();
-    let (_, told) = told.find(|(transaction, _)| transaction.epoch == epoch)?;
+    let (transaction, participant) = participant(system.application(), case);
     let is_up = state.processes[participant.index()].state.is_some();
-    let is_decided = told.committed.contains(participant) || told.aborted.contains(participant);
-    told.prepared
-        .contains(participant)
-        .then_some(is_up && !is_decided)
+    let told = state.view.transactions.get(&transaction);
+    let told = told.filter(|told| told.prepared.contains(participant));
+    is_up && told.is_some_and(|told| !told.has_decided(participant))
 }
 
 impl Survival {

@@ -10,8 +10,8 @@
 //! more than that:
 //!
 //! * One that [suspects](Protocol::suspects) a process fires only if that process is down, or on the other
-//!   side of a cut: whoever is up and can be reached is heard of, for at quiescence everything sent to and fro
-//!   has arrived. Who is down and who is cut off are equally silent, and nobody can tell which it is. Without
+//!   side of a cut. That nobody who is up and can be reached is silent for so long is assumed: at quiescence
+//!   everything sent to and fro has arrived, but whoever still waits itself says nothing. Who is down and who is cut off are equally silent, and nobody can tell which it is. Without
 //!   partitions this is a perfect failure detector, which synchronous systems have (Chandra, Toueg:
 //!   *Unreliable failure detectors for reliable distributed systems*, JACM 43(2), 1996); with them it is
 //!   wrong about whoever is up across the cut.

@@ -7,7 +7,7 @@ use quorate::three_phase_commit::{Published, ThreePhaseCommit};
 use quorate::two_phase_commit::TwoPhaseCommit;
 use stateright::Model as _;
 
-use super::mutants::{MUTANTS, Mutant, TimeoutsAlone};
+use super::mutants::{MUTANTS, TimeoutsAlone};
 use super::parameters::{OnFailure, ParameterFlags, Parameters, instances};
 use super::{clients, model, protocol};
 use crate::atomic_commit::actor_model::{Actors, actor_model};
@@ -16,7 +16,7 @@ use crate::atomic_commit::framework::Framework;
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
 use crate::entry::{
-    Claimed, Instance, check, check_mutant, instance, json, name_with_changes,
+    Claimed, Instance, check, check_mutant, instance, json, mutant, name_with_changes,
     no_mutants_in_actor_model,
 };
 use crate::explorer;
@@ -38,14 +38,6 @@ fn parameters(
     let parameters = flags.apply(instance.parameters.clone());
     parameters.validate().map_err(UsageError)?;
     Ok((instance, parameters))
-}
-
-fn mutant(name: &str) -> Result<&'static Mutant, UsageError> {
-    let found = MUTANTS.iter().find(|mutant| mutant.name == name);
-    found.ok_or_else(|| {
-        let known = MUTANTS.iter().map(|mutant| mutant.name);
-        UsageError::unknown("mutant of three-phase-commit", name, known)
-    })
 }
 
 /// The published protocol in Stateright's `ActorModel`, whose timers err: it is not atomic there.
@@ -140,7 +132,7 @@ impl Entry for ThreePhaseCommitEntry {
     }
 
     fn check_mutant(&self, name: &str, options: &Options<'_>) -> Result<MutantReport, UsageError> {
-        let mutant = mutant(name)?;
+        let mutant = mutant(NAME, name, MUTANTS)?;
         let parameters = instance(NAME, mutant.instance, instances())?.parameters;
         let claimed = model(&parameters, mutant.protocol(&parameters));
         let summary = mutant.summary(NAME);
@@ -174,7 +166,7 @@ impl Entry for ThreePhaseCommitEntry {
                 }
             }
             Subject::Mutant { name, instance } => {
-                let mutant = mutant(name)?;
+                let mutant = mutant(NAME, name, MUTANTS)?;
                 let (_, parameters) = parameters(instance.unwrap_or(mutant.instance), flags)?;
                 if parameters.framework == Framework::ActorModel {
                     return Err(no_mutants_in_actor_model());

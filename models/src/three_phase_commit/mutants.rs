@@ -1,6 +1,5 @@
 //! Bugs of three-phase commit, each with the property that it must break and the instance that shows it.
 
-use quorate::protocol::ProcessId;
 use quorate::three_phase_commit::{
     Decision, Published, Record, Rules, Standing, Termination, ThreePhaseCommit, Vote,
 };
@@ -8,7 +7,7 @@ use quorate::three_phase_commit::{
 use super::parameters::Parameters;
 use super::{properties, protocol};
 use crate::atomic_commit;
-use crate::mutant::{self, Mutated, unforced};
+use crate::mutant::{self, Mutated, unforced, wrong_rule};
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
 pub type MutatedThreePhaseCommit = Mutated<ThreePhaseCommit<&'static dyn Rules>>;
@@ -24,21 +23,6 @@ impl Mutant {
         self.bug
             .put_into(|wrong| protocol(parameters, wrong.unwrap_or(&Published)))
     }
-}
-
-/// Defines a type whose rules are the published ones but for one, and the bug that bears its name.
-macro_rules! wrong_rule {
-    ($(#[$doc:meta])* $visibility:vis $name:ident, fn $rule:ident $($body:tt)*) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug)]
-        $visibility struct $name;
-        impl $name {
-            const BUG: Bug = Bug::Rule(stringify!($rule), &Self);
-        }
-        impl Rules for $name {
-            fn $rule $($body)*
-        }
-    };
 }
 
 wrong_rule!(
@@ -94,8 +78,8 @@ wrong_rule!(
     }
 );
 wrong_rule!(
-    FollowsAnybody,
-    fn follows(&self, _: ProcessId, _: ProcessId, _: bool) -> bool {
+    FollowsTheFailed,
+    fn follows(&self, _: bool) -> bool {
         true
     }
 );
@@ -159,14 +143,14 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "epoch-reused",
         summary: "a restarted coordinator names transactions in the same epoch again",
-        breaks: properties::NAMES_ARE_UNIQUE,
+        breaks: atomic_commit::NAMES_ARE_UNIQUE,
         instance: "successive",
         bug: SameEpoch::BUG,
     },
     Mutant {
         name: "yes-without-work",
         summary: "a participant votes Yes for work that it does not have",
-        breaks: properties::PROMISE_NEEDS_WORK,
+        breaks: atomic_commit::PROMISE_NEEDS_WORK,
         instance: "recovering",
         bug: YesWithoutWork::BUG,
     },
@@ -198,7 +182,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "epoch-not-forced",
         summary: "the coordinator names transactions before its epoch is durable",
-        breaks: properties::NAMES_ARE_UNIQUE,
+        breaks: atomic_commit::NAMES_ARE_UNIQUE,
         instance: "successive-buffered",
         bug: Bug::Effects(|_, _, effects| {
             unforced(effects, |record| matches!(record, Record::Started { .. }))
@@ -219,11 +203,11 @@ pub const MUTANTS: &[Mutant] = &[
         bug: CommitsLate::BUG,
     },
     Mutant {
-        name: "older-coordinators-obeyed",
-        summary: "a participant that has answered a termination round still listens to older coordinators",
+        name: "failed-coordinators-obeyed",
+        summary: "a process still listens to coordinators that it takes to have failed, older ones among them",
         breaks: properties::NON_BLOCKING,
         instance: "recovering",
-        bug: FollowsAnybody::BUG,
+        bug: FollowsTheFailed::BUG,
     },
     Mutant {
         name: "committable-aborts",

@@ -13,8 +13,10 @@ use quorate::three_phase_commit::{
 use super::Model;
 use super::parameters::{OnFailure, Parameters};
 use crate::atomic_commit::application::{Clients, RequestOrder};
+use crate::atomic_commit::cases::{epochs, process, transaction};
 use crate::atomic_commit::{
-    AGREEMENT, STABILITY, VALIDITY, aborts, agreement, commits, stability, validity,
+    AGREEMENT, ALL_COMMIT, NAMES_ARE_UNIQUE, PROMISE_NEEDS_WORK, RECOVERY_READS_BACK, STABILITY,
+    VALIDITY, aborts, agreement, commits, stability, validity,
 };
 use crate::checker::{Condition, Fairness, Property, Strength};
 use crate::system::{Action, Disk, NetworkKind, System, SystemState, Timers};
@@ -56,18 +58,10 @@ pub const AGREEMENT_ERRING: &str = "agreement, though timers err";
 pub const AGREEMENT_ALONE: &str = "agreement without the termination protocol";
 /// Non-blocking, its safety half: no process is committed while an operational one is uncertain.
 pub const NONE_UNCERTAIN: &str = "nobody commits while an operational process is uncertain (NB)";
-/// A recovery finds what its process believed durable.
-pub const RECOVERY_READS_BACK: &str = "recovery reads back what was believed durable";
-/// No two transactions have one name.
-pub const NAMES_ARE_UNIQUE: &str = "a transaction's name is never reused";
-/// A participant promises only for work that it has at hand.
-pub const PROMISE_NEEDS_WORK: &str = "a promise is made only for work at hand";
 /// Non-blocking: whoever takes part and does not fail decides, whoever else has failed.
 pub const NON_BLOCKING: &str = "whoever does not fail decides: non-blocking";
 /// Recovery: whoever has failed and come back decides (AC5).
 pub const RECOVERED_LEARN: &str = "whoever has failed and come back learns the outcome (AC5)";
-/// AC4: without failure all commit.
-pub const ALL_COMMIT: &str = "without failure all commit (AC4)";
 
 /// The properties that apply under these parameters, with what is expected of each.
 pub fn properties<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
@@ -136,23 +130,19 @@ pub fn properties<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Proper
 fn claims<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
     let environment = &parameters.environment;
     let processes = usize::from(parameters.participants) + 1;
-    let epochs = match environment.recovery {
-        true => 1 + usize::from(environment.crashes),
-        false => 1,
-    };
-    let transactions = epochs * usize::from(parameters.transactions);
+    let transactions = epochs(environment) * usize::from(parameters.transactions);
     let mut claims = Vec::new();
     if parameters.on_failure == OnFailure::Terminate && is_synchronous(parameters) {
         claims.push(Property::holds(
             NON_BLOCKING,
             Condition::LeadsTo {
                 cases: transactions * processes,
-                trigger: |model, state, case| {
-                    let (transaction, process) = process(model, case);
+                trigger: |model: &Model<P>, state, case| {
+                    let (transaction, process) = process(model.application(), case);
                     is_operational(state, process, transaction)
                 },
-                goal: |model, state, case| {
-                    let (transaction, process) = process(model, case);
+                goal: |model: &Model<P>, state, case| {
+                    let (transaction, process) = process(model.application(), case);
                     !is_operational(state, process, transaction)
                 },
             },
@@ -163,12 +153,12 @@ fn claims<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model
             RECOVERED_LEARN,
             Condition::LeadsTo {
                 cases: transactions * processes,
-                trigger: |model, state, case| {
-                    let (transaction, process) = process(model, case);
+                trigger: |model: &Model<P>, state, case| {
+                    let (transaction, process) = process(model.application(), case);
                     is_in_doubt(state, process, transaction)
                 },
-                goal: |model, state, case| {
-                    let (transaction, process) = process(model, case);
+                goal: |model: &Model<P>, state, case| {
+                    let (transaction, process) = process(model.application(), case);
                     !is_in_doubt(state, process, transaction)
                 },
             },
@@ -192,17 +182,13 @@ fn claims<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model
             ALL_COMMIT,
             Condition::LeadsTo {
                 cases: transactions,
-                trigger: |model, state, case| {
-                    let transactions = usize::from(model.application().transactions);
-                    let transaction = transaction(case, transactions);
+                trigger: |model: &Model<P>, state, case| {
+                    let transaction = transaction(model.application(), case);
                     is_operational(state, ProcessId(0), transaction)
                 },
-                goal: |model, state, case| {
-                    let transactions = usize::from(model.application().transactions);
-                    let told = state
-                        .view
-                        .transactions
-                        .get(&transaction(case, transactions));
+                goal: |model: &Model<P>, state, case| {
+                    let transaction = transaction(model.application(), case);
+                    let told = state.view.transactions.get(&transaction);
                     let everybody = u32::from(model.application().participants) + 1;
                     told.is_some_and(|told| told.committed.len() == everybody)
                 },
@@ -275,20 +261,6 @@ fn is_atomic(parameters: &Parameters) -> Option<bool> {
             fails.then_some(false)
         }
     }
-}
-
-fn transaction(case: usize, transactions: usize) -> TransactionId {
-    TransactionId {
-        epoch: (case / transactions + 1) as u64,
-        number: (case % transactions + 1) as u64,
-    }
-}
-
-fn process<P: AnyThreePhaseCommit>(model: &Model<P>, case: usize) -> (TransactionId, ProcessId) {
-    let processes = usize::from(model.application().participants) + 1;
-    let transactions = usize::from(model.application().transactions);
-    let process = ProcessId((case % processes) as u16);
-    (transaction(case / processes, transactions), process)
 }
 
 /// The process takes part, has not failed since, and is undecided.

@@ -6,7 +6,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use quorate::two_phase_commit::{Published, TwoPhaseCommit};
 use stateright::Model as _;
 
-use super::mutants::{MUTANTS, Mutant};
+use super::mutants::MUTANTS;
 use super::parameters::{Framework, Instance, ParameterFlags, Parameters, instances};
 use super::properties::AnyTwoPhaseCommit;
 use super::{Model, clients, liveness, model, protocol};
@@ -14,7 +14,8 @@ use crate::atomic_commit::actor_model::{Actors, actor_model};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
 use crate::entry::{
-    Claimed, check, check_mutant, instance, json, name_with_changes, no_mutants_in_actor_model,
+    Claimed, check, check_mutant, instance, json, mutant, name_with_changes,
+    no_mutants_in_actor_model,
 };
 use crate::explorer;
 use crate::report::{CheckReport, Engine, MutantReport};
@@ -35,14 +36,6 @@ fn parameters(
     let parameters = flags.apply(instance.parameters.clone());
     parameters.validate().map_err(UsageError)?;
     Ok((instance, parameters))
-}
-
-fn mutant(name: &str) -> Result<&'static Mutant, UsageError> {
-    let found = MUTANTS.iter().find(|mutant| mutant.name == name);
-    found.ok_or_else(|| {
-        let known = MUTANTS.iter().map(|mutant| mutant.name);
-        UsageError::unknown("mutant of two-phase-commit", name, known)
-    })
 }
 
 fn claimed<P: AnyTwoPhaseCommit>(parameters: &Parameters, protocol: P) -> Claimed<Model<P>> {
@@ -122,7 +115,7 @@ impl Entry for TwoPhaseCommitEntry {
     }
 
     fn check_mutant(&self, name: &str, options: &Options<'_>) -> Result<MutantReport, UsageError> {
-        let mutant = mutant(name)?;
+        let mutant = mutant(NAME, name, MUTANTS)?;
         let parameters = instance(NAME, mutant.instance, instances())?.parameters;
         let claimed = claimed(&parameters, mutant.protocol(&parameters));
         let summary = mutant.summary(NAME);
@@ -153,7 +146,7 @@ impl Entry for TwoPhaseCommitEntry {
                 }
             }
             Subject::Mutant { name, instance } => {
-                let mutant = mutant(name)?;
+                let mutant = mutant(NAME, name, MUTANTS)?;
                 let (_, parameters) = parameters(instance.unwrap_or(mutant.instance), flags)?;
                 if parameters.framework == Framework::ActorModel {
                     return Err(no_mutants_in_actor_model());

@@ -8,7 +8,9 @@ use quorate::two_phase_commit::{COORDINATOR, Phase, Progress, State, Status, Tra
 
 use super::parameters::Parameters;
 use super::properties::{AnyTwoPhaseCommit, Model, ModelState};
+use crate::atomic_commit::ALL_COMMIT;
 use crate::atomic_commit::application::RequestOrder;
+use crate::atomic_commit::cases::{epochs, participant, process, transaction};
 use crate::checker::{Condition, Fairness, Property, Strength};
 use crate::system::{Disk, NetworkKind, System, Timers};
 
@@ -22,13 +24,11 @@ pub const NON_BLOCKING: &str = "nobody in doubt waits for a process that is down
 pub const ONE_KNOWS_ALL_LEARN: &str = "if one participant knows, whoever is in doubt learns";
 /// What presumed abort gives up: where somebody has promised, the coordinator tells an outcome too.
 pub const EVERYBODY_DECIDES: &str = "everybody who took part decides";
-/// AC4: if nothing fails and all vote Yes, all commit.
-pub const ALL_COMMIT: &str = "without failure all commit (AC4)";
 
 /// All claims, as if each were a theorem.
 pub fn claims<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
     let participants = usize::from(parameters.participants);
-    let transactions = epochs(parameters) * usize::from(parameters.transactions);
+    let transactions = epochs(&parameters.environment) * usize::from(parameters.transactions);
     let each = participants * transactions;
     let pairs = each * participants;
     let processes = each + transactions;
@@ -37,12 +37,12 @@ pub fn claims<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property<Mod
             IN_DOUBT_DECIDES,
             Condition::LeadsTo {
                 cases: each,
-                trigger: |model, state, case| {
-                    let (t, p) = participant(model, case);
+                trigger: |model: &Model<P>, state, case| {
+                    let (t, p) = participant(model.application(), case);
                     in_doubt(state, p, t)
                 },
-                goal: |model, state, case| {
-                    let (t, p) = participant(model, case);
+                goal: |model: &Model<P>, state, case| {
+                    let (t, p) = participant(model.application(), case);
                     decided(state, p, t) && !in_doubt(state, p, t)
                 },
             },
@@ -51,20 +51,24 @@ pub fn claims<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property<Mod
             COMMIT_FORGOTTEN,
             Condition::LeadsTo {
                 cases: transactions,
-                trigger: |model, state, case| remembers_commit(state, transaction(model, case)),
-                goal: |model, state, case| !remembers_commit(state, transaction(model, case)),
+                trigger: |model: &Model<P>, state, case| {
+                    remembers_commit(state, transaction(model.application(), case))
+                },
+                goal: |model: &Model<P>, state, case| {
+                    !remembers_commit(state, transaction(model.application(), case))
+                },
             },
         ),
         Property::holds(
             NON_BLOCKING,
             Condition::LeadsTo {
                 cases: each,
-                trigger: |model, state, case| {
-                    let (t, p) = participant(model, case);
+                trigger: |model: &Model<P>, state, case| {
+                    let (t, p) = participant(model.application(), case);
                     in_doubt(state, p, t)
                 },
-                goal: |model, state, case| {
-                    let (t, p) = participant(model, case);
+                goal: |model: &Model<P>, state, case| {
+                    let (t, p) = participant(model.application(), case);
                     decided(state, p, t) || !is_up(state, p)
                 },
             },
@@ -73,11 +77,11 @@ pub fn claims<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property<Mod
             ONE_KNOWS_ALL_LEARN,
             Condition::LeadsTo {
                 cases: pairs,
-                trigger: |model, state, case| {
+                trigger: |model: &Model<P>, state, case| {
                     let (t, p, q) = pair(model, case);
                     in_doubt(state, p, t) && decided(state, q, t)
                 },
-                goal: |model, state, case| {
+                goal: |model: &Model<P>, state, case| {
                     let (t, p, q) = pair(model, case);
                     decided(state, p, t) || !is_up(state, p) || !is_up(state, q)
                 },
@@ -87,16 +91,16 @@ pub fn claims<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property<Mod
             EVERYBODY_DECIDES,
             Condition::LeadsTo {
                 cases: processes,
-                trigger: |model, state, case| {
-                    let (t, p) = process(model, case);
+                trigger: |model: &Model<P>, state, case| {
+                    let (t, p) = process(model.application(), case);
                     let told = state.view.transactions.get(&t);
                     told.is_some_and(|told| {
                         let prepared = told.prepared;
                         prepared.contains(p) || (p == COORDINATOR && !prepared.is_empty())
                     })
                 },
-                goal: |model, state, case| {
-                    let (t, p) = process(model, case);
+                goal: |model: &Model<P>, state, case| {
+                    let (t, p) = process(model.application(), case);
                     decided(state, p, t)
                 },
             },
@@ -105,15 +109,18 @@ pub fn claims<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property<Mod
             ALL_COMMIT,
             Condition::LeadsTo {
                 cases: transactions,
-                trigger: |model, state, case| {
+                trigger: |model: &Model<P>, state, case| {
                     let knows = state.processes[COORDINATOR.index()].state.as_ref();
                     matches!(knows, Some(State::Coordinator(coordinator)) if matches!(
-                        coordinator.transactions.get(&transaction(model, case)).map(Progress::phase),
+                        coordinator.transactions.get(&transaction(model.application(), case)).map(Progress::phase),
                         Some(Phase::Voting)
                     ))
                 },
-                goal: |model, state, case| {
-                    let told = state.view.transactions.get(&transaction(model, case));
+                goal: |model: &Model<P>, state, case| {
+                    let told = state
+                        .view
+                        .transactions
+                        .get(&transaction(model.application(), case));
                     let everybody = u32::from(model.application().participants) + 1;
                     told.is_some_and(|told| told.committed.len() == everybody)
                 },
@@ -193,41 +200,13 @@ fn is_lossy(parameters: &Parameters) -> bool {
     environment.crashes > 0 || environment.drops > 0 || environment.network != NetworkKind::Set
 }
 
-/// How many epochs the coordinator may come to.
-fn epochs(parameters: &Parameters) -> usize {
-    match parameters.environment.recovery {
-        true => 1 + usize::from(parameters.environment.crashes),
-        false => 1,
-    }
-}
-
-fn transaction<P: AnyTwoPhaseCommit>(model: &Model<P>, case: usize) -> TransactionId {
-    let transactions = usize::from(model.application().transactions);
-    TransactionId {
-        epoch: (case / transactions + 1) as u64,
-        number: (case % transactions + 1) as u64,
-    }
-}
-
-fn participant<P: AnyTwoPhaseCommit>(model: &Model<P>, case: usize) -> (TransactionId, ProcessId) {
-    let participants = usize::from(model.application().participants);
-    let participant = ProcessId((case % participants + 1) as u16);
-    (transaction(model, case / participants), participant)
-}
-
-fn process<P: AnyTwoPhaseCommit>(model: &Model<P>, case: usize) -> (TransactionId, ProcessId) {
-    let processes = usize::from(model.application().participants) + 1;
-    let process = ProcessId((case % processes) as u16);
-    (transaction(model, case / processes), process)
-}
-
 /// Two participants; where they are one, nothing is claimed of them.
 fn pair<P: AnyTwoPhaseCommit>(
     model: &Model<P>,
     case: usize,
 ) -> (TransactionId, ProcessId, ProcessId) {
     let participants = usize::from(model.application().participants);
-    let (transaction, first) = participant(model, case / participants);
+    let (transaction, first) = participant(model.application(), case / participants);
     let second = ProcessId((case % participants + 1) as u16);
     (transaction, first, second)
 }
@@ -256,7 +235,7 @@ fn decided<P: AnyTwoPhaseCommit>(
     transaction: TransactionId,
 ) -> bool {
     let told = state.view.transactions.get(&transaction);
-    told.is_some_and(|told| told.committed.contains(process) || told.aborted.contains(process))
+    told.is_some_and(|told| told.has_decided(process))
 }
 
 /// The coordinator's disk remembers that it has committed.

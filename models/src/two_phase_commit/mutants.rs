@@ -9,7 +9,7 @@ use quorate::two_phase_commit::{
 use super::parameters::Parameters;
 use super::{liveness, properties, protocol};
 use crate::atomic_commit;
-use crate::mutant::{self, Mutated, unforced};
+use crate::mutant::{self, Mutated, unforced, wrong_rule};
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
 pub type MutatedTwoPhaseCommit = Mutated<TwoPhaseCommit<&'static dyn Rules>>;
@@ -25,20 +25,6 @@ impl Mutant {
         self.bug
             .put_into(|wrong| protocol(parameters, wrong.unwrap_or(&Published)))
     }
-}
-
-/// Defines a type whose rules are the published ones but for one, and the bug that bears its name.
-macro_rules! wrong_rule {
-    ($name:ident, fn $rule:ident $($body:tt)*) => {
-        #[derive(Debug)]
-        struct $name;
-        impl $name {
-            const BUG: Bug = Bug::Rule(stringify!($rule), &Self);
-        }
-        impl Rules for $name {
-            fn $rule $($body)*
-        }
-    };
 }
 
 wrong_rule!(
@@ -278,14 +264,14 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "epoch-reused",
         summary: "the coordinator names transactions from the beginning after a restart",
-        breaks: properties::NAMES_ARE_UNIQUE,
+        breaks: atomic_commit::NAMES_ARE_UNIQUE,
         instance: "successive-crash",
         bug: SameEpoch::BUG,
     },
     Mutant {
         name: "epoch-not-forced",
         summary: "the coordinator's epoch is not durable when it names a transaction",
-        breaks: properties::NAMES_ARE_UNIQUE,
+        breaks: atomic_commit::NAMES_ARE_UNIQUE,
         instance: "successive-crash",
         bug: Bug::Effects(|_, _, effects| {
             unforced(effects, |record| matches!(record, Record::Started { .. }))
@@ -294,7 +280,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "yes-without-work",
         summary: "a participant votes Yes on a transaction whose work a crash has lost",
-        breaks: properties::PROMISE_NEEDS_WORK,
+        breaks: atomic_commit::PROMISE_NEEDS_WORK,
         instance: "small",
         bug: YesWithoutWork::BUG,
     },

@@ -12,7 +12,8 @@ use quorate::two_phase_commit::{
 use super::parameters::Parameters;
 use crate::atomic_commit::application::{Clients, RequestOrder};
 use crate::atomic_commit::{
-    AGREEMENT, STABILITY, VALIDITY, aborts, agreement, commits, stability, validity,
+    AGREEMENT, NAMES_ARE_UNIQUE, PROMISE_NEEDS_WORK, RECOVERY_READS_BACK, STABILITY, VALIDITY,
+    aborts, agreement, commits, stability, validity,
 };
 use crate::checker::{Condition, Property};
 use crate::system::{Action, Envelope, System, SystemState, Timers};
@@ -49,16 +50,10 @@ pub(super) type ModelState<P> = SystemState<P, Clients>;
 
 /// AC4, its safety half: without failure, time-out or abort by the application, nothing aborts.
 pub const NO_ABORT_WITHOUT_CAUSE: &str = "no abort without cause (AC4)";
-/// A recovery finds what its process believed durable (Bernstein, Hadzilacos, Goodman 1987, §7.6).
-pub const RECOVERY_READS_BACK: &str = "recovery reads back what was believed durable";
-/// No two transactions have one name.
-pub const NAMES_ARE_UNIQUE: &str = "a transaction's name is never reused";
 /// The coordinator does not go back on a decision while it is up.
 pub const DECISION_NEVER_UNDONE: &str = "a coordinator's decision is never undone";
 /// A participant that has told commit never promises again.
 pub const COMMITTED_NEVER_PREPARED: &str = "a committed transaction is never prepared again";
-/// A participant promises only for work that it has at hand.
-pub const PROMISE_NEEDS_WORK: &str = "a promise is made only for work at hand";
 
 /// The properties that apply under these parameters.
 pub fn properties<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
