@@ -38,7 +38,7 @@ Processes == {Coordinator} \union Participants
 (* A transaction's name is the coordinator's epoch, which grows with each  *)
 (* of its starts, and a number within the epoch.                           *)
 (***************************************************************************)
-Epochs == 1..(CrashesMax + 1)
+Epochs == 1..(IF Recovery THEN CrashesMax + 1 ELSE 1)
 Transactions == Epochs \X (1..TransactionsMax)
 Nothing == <<0, 0>>     \* A name before all others.
 

@@ -10,12 +10,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
+use quorate::protocol::Protocol;
+use quorate::three_phase_commit::ThreePhaseCommit;
 use quorate::two_phase_commit::{Published, TwoPhaseCommit};
+use quorate_models::atomic_commit::agreement;
 use quorate_models::atomic_commit::application::Clients;
 use quorate_models::catalogue;
 use quorate_models::checker::{Condition, Options, Property, Run, explore};
 use quorate_models::explorer::{DEFAULT_ADDRESS, Site, address_of_run};
-use quorate_models::system::{Disk, NetworkKind, System, SystemState};
+use quorate_models::system::{Action, Application, Disk, NetworkKind, System, SystemState};
+use quorate_models::three_phase_commit;
 use quorate_models::two_phase_commit::liveness::{self, IN_DOUBT_DECIDES};
 use quorate_models::two_phase_commit::mutants::{MUTANTS, Mutant};
 use quorate_models::two_phase_commit::parameters::{Parameters, instances};
@@ -42,16 +46,9 @@ fn main() -> ExitCode {
 }
 
 fn trials(tools: Option<&Tools>) -> Vec<Trial> {
-    let serving = |serve: Serve, name, parameters: Parameters, test: Test| {
-        let tools = tools.cloned();
-        Trial::test(name, move || {
-            let tools = tools.ok_or("there is no browser")?;
-            in_browser(&tools, name, parameters, serve, test).map_err(|e| e.to_string().into())
-        })
-    };
-    let trial = |name, parameters, test| {
+    let trial = |name, parameters, test: Test<_>| {
         let serve = |site: Site, parameters: &Parameters| site.serve(model(parameters));
-        serving(serve, name, parameters, test)
+        trial(tools, name, parameters, model, serve, test)
     };
     let default = || instance("default");
     vec![
@@ -79,11 +76,21 @@ fn trials(tools: Option<&Tools>) -> Vec<Trial> {
             instance("small"),
             |page| Box::pin(runs_to_completion(page)),
         ),
-        serving(
-            serve_mutant,
+        self::trial(
+            tools,
             "a_mutants_counterexample_opens_under_the_address_that_its_report_prints",
             instance(mutant().instance),
+            model,
+            serve_mutant,
             |page| Box::pin(opens_a_counterexample(page)),
+        ),
+        self::trial(
+            tools,
+            "a_partition_is_drawn_and_who_suspects_whom_is_told",
+            (),
+            |()| parted(),
+            |site, ()| site.serve(parted()),
+            |page| Box::pin(shows_partition_and_suspicion(page)),
         ),
         trial(
             "a_lasso_opens_as_a_path_of_its_stem_and_one_turn",
@@ -94,9 +101,29 @@ fn trials(tools: Option<&Tools>) -> Vec<Trial> {
 }
 
 /// Serves a model of these parameters for ever.
-type Serve = fn(Site, &Parameters) -> !;
+type Serve<Q> = fn(Site, &Q) -> !;
 
-type Test = for<'a> fn(&'a Page) -> Pin<Box<dyn Future<Output = Result> + 'a>>;
+type Test<P> = for<'a> fn(&'a Page<P>) -> Pin<Box<dyn Future<Output = Result> + 'a>>;
+
+/// A test of a page that serves a model of these parameters, or of a mutant like it.
+fn trial<P: Protocol + 'static, Q: Clone + Send + 'static>(
+    tools: Option<&Tools>,
+    name: &'static str,
+    parameters: Q,
+    model: fn(&Q) -> System<P, Clients>,
+    serve: Serve<Q>,
+    test: Test<P>,
+) -> Trial
+where
+    Clients: Application<P>,
+{
+    let tools = tools.cloned();
+    Trial::test(name, move || {
+        let tools = tools.ok_or("there is no browser")?;
+        let model = model(&parameters);
+        in_browser(&tools, name, model, &parameters, serve, test).map_err(|e| e.to_string().into())
+    })
+}
 
 async fn lists_properties(page: &Page) -> Result {
     let browser = &page.browser;
@@ -241,6 +268,31 @@ async fn opens_a_lasso(page: &Page) -> Result {
     Ok(())
 }
 
+/// Three-phase commit whose network parts, for good.
+fn parted() -> System<ThreePhaseCommit, Clients> {
+    let mut instances = three_phase_commit::parameters::instances().into_iter();
+    let found = instances.find(|instance| instance.name == "partition");
+    let parameters = found.expect("a named instance").parameters;
+    let protocol = ThreePhaseCommit::new(usize::from(parameters.participants));
+    three_phase_commit::model(&parameters, protocol.expect("there are participants")).model
+}
+
+async fn shows_partition_and_suspicion(page: &Page<ThreePhaseCommit>) -> Result {
+    let run = page.run(|_, state| !agreement(&state.view));
+    page.open_run(&run).await?;
+    assert_eq!(page.drawn("partition").await?, 1);
+    let browser = &page.browser;
+    browser.see("the network parts: coordinator | ").await?;
+    let text = browser.texts("body").await?.concat();
+    assert!(
+        text.contains("suspects {0}"),
+        "whom somebody suspects: {text}"
+    );
+    let sides = "coordinator | participant 1, participant 2";
+    assert!(text.contains(sides), "who cannot reach whom: {text}");
+    Ok(())
+}
+
 fn instance(name: &str) -> Parameters {
     let mut instances = instances().into_iter();
     let found = instances.find(|instance| instance.name == name);
@@ -271,7 +323,7 @@ const CLAIMS_MAX: usize = 8;
 
 /// Serves the model, and returns where when it answers. Stateright opens its socket itself, so that between claim and
 /// opening another program may take the port: then another one is claimed.
-fn served(parameters: &Parameters, serve: Serve) -> Result<Site> {
+fn served<Q: Clone + Send + 'static>(parameters: &Q, serve: Serve<Q>) -> Result<Site> {
     for _ in 0..CLAIMS_MAX {
         let site = Site::claim("127.0.0.1:0")?;
         let parameters = parameters.clone();
@@ -287,15 +339,18 @@ fn served(parameters: &Parameters, serve: Serve) -> Result<Site> {
 }
 
 /// Serves the model, opens a browser, and takes a picture when the test is over.
-fn in_browser(
+fn in_browser<P: Protocol + 'static, Q: Clone + Send + 'static>(
     tools: &Tools,
     name: &str,
-    parameters: Parameters,
-    serve: Serve,
-    test: Test,
-) -> Result {
-    let model = model(&parameters);
-    let site = served(&parameters, serve)?;
+    model: System<P, Clients>,
+    parameters: &Q,
+    serve: Serve<Q>,
+    test: Test<P>,
+) -> Result
+where
+    Clients: Application<P>,
+{
+    let site = served(parameters, serve)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -312,27 +367,39 @@ fn in_browser(
 }
 
 /// The Explorer in a browser.
-struct Page {
+struct Page<P: Protocol + 'static = TwoPhaseCommit>
+where
+    Clients: Application<P>,
+{
     browser: Browser,
     site: Site,
-    model: TheModel,
+    model: System<P, Clients>,
 }
 
-impl Page {
+impl<P: Protocol + 'static> Page<P>
+where
+    Clients: Application<P>,
+    System<P, Clients>: Sync,
+    SystemState<P, Clients>: Send + Sync,
+    Action<P>: Send,
+{
     async fn open(&self, fragment: &str) -> Result {
         let address = format!("{}{fragment}", self.site.url());
         Ok(self.browser.client.goto(&address).await?)
     }
 
     /// Opens a run under its own address, and waits until all of it is there.
-    async fn open_run(&self, run: &Run<TheModel>) -> Result {
+    async fn open_run(&self, run: &Run<System<P, Clients>>) -> Result {
         let address = address_of_run(&self.site.host_and_port(), &self.model, run);
         self.browser.client.goto(&address).await?;
         self.wait_for_path(run.steps.len() + 2).await
     }
 
     /// A shortest run to a state.
-    fn run(&self, to: fn(&TheModel, &TheState) -> bool) -> Run<TheModel> {
+    fn run(
+        &self,
+        to: fn(&System<P, Clients>, &SystemState<P, Clients>) -> bool,
+    ) -> Run<System<P, Clients>> {
         let property = Property::holds("the end", Condition::Sometimes(to));
         let options = Options {
             stop_at: Some("the end"),
@@ -344,7 +411,7 @@ impl Page {
     }
 
     /// The run that takes these steps.
-    fn follow(&self, sentences: &[&str]) -> Run<TheModel> {
+    fn follow(&self, sentences: &[&str]) -> Run<System<P, Clients>> {
         let initial = self.model.init_states().remove(0);
         let mut run = Run {
             initial,

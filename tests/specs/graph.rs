@@ -6,7 +6,7 @@ use std::fmt::Write;
 use stateright::Model;
 
 use super::instance::Instance;
-use super::rendering::render;
+use super::spec::Spec;
 use super::value::Value;
 
 /// How many differences are shown.
@@ -59,13 +59,13 @@ impl Graph {
     /// # Panics
     ///
     /// If two states of the model are one in the spec.
-    pub fn of_model(instance: &Instance, states: &mut States) -> Self {
-        let (model, parameters) = (instance.model(), instance.parameters());
+    pub fn of_model<S: Spec>(instance: &Instance, states: &mut States) -> Self {
+        let model = S::model(instance);
         let mut graph = Self::default();
         let mut indices = HashMap::new();
         let mut frontier = model.init_states();
         for state in &frontier {
-            indices.insert(state.clone(), states.index(&render(&parameters, state)));
+            indices.insert(state.clone(), states.index(&S::render(instance, state)));
         }
         while !frontier.is_empty() {
             for state in std::mem::take(&mut frontier) {
@@ -74,7 +74,7 @@ impl Graph {
                 for (action, next) in model.next_steps(&state) {
                     let to = *indices.entry(next).or_insert_with_key(|next| {
                         frontier.push(next.clone());
-                        states.index(&render(&parameters, next))
+                        states.index(&S::render(instance, next))
                     });
                     let label = || model.format_action(&action);
                     graph.steps.entry((from, to)).or_insert_with(label);

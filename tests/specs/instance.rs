@@ -1,20 +1,10 @@
-//! An instance of a spec: its `.cfg`, and the same instance of the model. The `.cfg` is the one source.
+//! An instance of a spec: its `.cfg`, from which the same instance of the model is made.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use quorate::two_phase_commit::{Published, TwoPhaseCommit};
-use quorate_models::atomic_commit::application::RequestOrder;
-use quorate_models::checker::{Options, explore};
-use quorate_models::system::{Disk, Environment, NetworkKind, Timers};
-use quorate_models::two_phase_commit::parameters::{Framework, Parameters};
-use quorate_models::two_phase_commit::{Model, model, protocol};
-
 use super::value::Value;
-
-/// The model that a spec is compared with.
-pub type TwoPhaseCommitModel = Model<TwoPhaseCommit<Published>>;
 
 /// A `.cfg` file beside the specs.
 #[derive(Clone, Debug)]
@@ -23,15 +13,20 @@ pub struct Instance {
     pub name: String,
     /// The file.
     pub path: PathBuf,
+    /// Its invariants.
+    pub invariants: Vec<String>,
     /// Its temporal properties.
     pub properties: Vec<String>,
     constants: BTreeMap<String, Value>,
-    /// All that comes before the properties.
+    /// All that comes before the invariants.
     text: String,
 }
 
 /// Before the name of a specification.
 const SPECIFICATION: &str = "SPECIFICATION ";
+
+/// Before the invariants.
+const INVARIANTS: &str = "INVARIANTS";
 
 /// Before the temporal properties, which come last.
 const PROPERTIES: &str = "PROPERTIES";
@@ -72,17 +67,25 @@ impl Instance {
             }
         }
         let (text, properties) = text.split_once(PROPERTIES).unwrap_or((&text, ""));
+        let (text, invariants) = text.split_once(INVARIANTS).unwrap_or((text, ""));
+        let names = |text: &str| text.split_whitespace().map(str::to_owned).collect();
         Ok(Self {
             name: name.to_owned(),
             path: path.to_owned(),
-            properties: properties.split_whitespace().map(str::to_owned).collect(),
+            invariants: names(invariants),
+            properties: names(properties),
             constants,
             text: text.to_owned(),
         })
     }
 
-    /// The `.cfg` with another specification and other properties.
-    pub fn configuration<P: AsRef<str>>(&self, specification: &str, properties: &[P]) -> String {
+    /// The `.cfg` with another specification, and other claims.
+    pub fn configuration(
+        &self,
+        specification: &str,
+        invariants: &[impl AsRef<str>],
+        properties: &[impl AsRef<str>],
+    ) -> String {
         let mut lines = Vec::new();
         for line in self.text.lines() {
             match line.starts_with(SPECIFICATION) {
@@ -90,9 +93,13 @@ impl Instance {
                 false => lines.push(line.to_owned()),
             }
         }
+        if !invariants.is_empty() {
+            lines.push(INVARIANTS.to_owned());
+            lines.extend(invariants.iter().map(|name| format!("  {}", name.as_ref())));
+        }
         if !properties.is_empty() {
             lines.push(PROPERTIES.to_owned());
-            lines.extend(properties.iter().map(|p| format!("  {}", p.as_ref())));
+            lines.extend(properties.iter().map(|name| format!("  {}", name.as_ref())));
         }
         lines.join("\n") + "\n"
     }
@@ -102,69 +109,35 @@ impl Instance {
         constant.unwrap_or_else(|| panic!("{} does not set {name}", self.path.display()))
     }
 
-    fn number(&self, name: &str) -> u8 {
+    /// A constant that is a number.
+    pub fn number(&self, name: &str) -> u8 {
         match self.constant(name) {
             Value::Integer(number) => u8::try_from(*number).expect("a small number"),
             other => panic!("{name} = {other}, which is no number"),
         }
     }
 
-    fn flag(&self, name: &str) -> bool {
+    /// A constant that is `TRUE` or `FALSE`.
+    pub fn flag(&self, name: &str) -> bool {
         match self.constant(name) {
             Value::Boolean(flag) => *flag,
             other => panic!("{name} = {other}, which is no BOOLEAN"),
         }
     }
 
-    /// The same instance of the model.
-    pub fn parameters(&self) -> Parameters {
-        let Value::Set(participants) = self.constant("Participants") else {
-            panic!("Participants is no set");
-        };
-        let parameters = Parameters {
-            framework: Framework::System,
-            participants: u16::try_from(participants.len()).expect("few participants"),
-            transactions: self.number("TransactionsMax"),
-            cooperative: self.flag("Cooperative"),
-            aborts: self.flag("Aborts"),
-            requests: RequestOrder::Orderly,
-            environment: Environment {
-                network: NetworkKind::Set,
-                copies_max: 1,
-                drops: self.number("DropsMax"),
-                crashes: self.number("CrashesMax"),
-                down_max: self.number("DownMax"),
-                recovery: self.flag("Recovery"),
-                partitions: 0,
-                heals: true,
-                disk: match self.flag("Buffered") {
-                    true => Disk::Buffered,
-                    false => Disk::Atomic,
-                },
-                pending_max: self.number("PendingMax"),
-                timers: match self.flag("Timeouts") {
-                    true => Timers::Asynchronous,
-                    false => Timers::Never,
-                },
-                stabilises: false,
-            },
-        };
-        if let Err(why) = parameters.validate() {
-            panic!("{}: {why}", self.path.display());
+    /// How many members a constant has that is a set.
+    pub fn count(&self, name: &str) -> u16 {
+        match self.constant(name) {
+            Value::Set(members) => u16::try_from(members.len()).expect("few members"),
+            other => panic!("{name} = {other}, which is no set"),
         }
-        parameters
     }
 
-    /// The model.
-    pub fn model(&self) -> TwoPhaseCommitModel {
-        let parameters = self.parameters();
-        model(&parameters, protocol(&parameters, Published)).0
-    }
-
-    /// How many states the model has.
-    pub fn unique_states(&self) -> usize {
-        let exploration = explore(&self.model(), &[], &[], &Options::default());
-        assert!(exploration.exhausted(), "{}: not exhausted", self.name);
-        exploration.progress.unique
+    /// A constant that is a string.
+    pub fn text(&self, name: &str) -> &str {
+        match self.constant(name) {
+            Value::Text(text) => text,
+            other => panic!("{name} = {other}, which is no string"),
+        }
     }
 }

@@ -14,19 +14,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use quorate_models::checker::{Options, explore};
+
+mod atomic_commit;
 mod graph;
 mod instance;
 mod liveness;
 mod removal;
-mod rendering;
+mod spec;
+mod three_phase_commit;
 mod tlc;
+mod two_phase_commit;
 mod value;
 
 use graph::{Graph, States, difference};
 use instance::{Instance, instances, specs};
+use spec::Spec;
+use three_phase_commit::ThreePhaseCommitSpec;
+use two_phase_commit::TwoPhaseCommitSpec;
 use value::Value;
 
-const SPEC: &str = "TwoPhaseCommit";
+/// No claims.
+const NONE: &[&str] = &[];
 
 /// Up to how many states not only their number is compared, but the graph.
 const GRAPH_STATES_MAX: usize = 5_000;
@@ -34,38 +43,6 @@ const GRAPH_STATES_MAX: usize = 5_000;
 /// What the names of instances begin with that take TLC a minute or more: checked only where ignored tests
 /// are asked for.
 const LARGE: &str = "large-";
-
-/// A small instance in which each action of the spec makes a difference.
-const MATTERS_IN: [(&str, &str); 28] = [
-    ("Begin", "one"),
-    ("Prepare", "one"),
-    ("CountYes", "patient"),
-    ("Commit", "one"),
-    ("CountNo", "one"),
-    ("Abort", "patient"),
-    ("Deadline", "one-buffered"),
-    ("CountAcknowledge", "one"),
-    ("Resend", "one-buffered"),
-    ("Answer", "one"),
-    ("TellAgain", "overlapping"),
-    ("Refuse", "one-buffered"),
-    ("RecoverCoordinator", "one"),
-    ("Work", "one"),
-    ("VoteYes", "one"),
-    ("VoteNo", "one"),
-    ("IgnorePrepare", "retiring"),
-    ("ReceiveCommit", "one"),
-    ("ReceiveAbort", "one"),
-    ("AbortWork", "one"),
-    ("AskAround", "one"),
-    ("AnswerPeer", "cooperative"),
-    ("RefuseWork", "one-buffered"),
-    ("RecoverParticipant", "one"),
-    ("Flush", "one-buffered"),
-    ("CrashCoordinator", "one"),
-    ("CrashParticipant", "one"),
-    ("Drop", "lossy"),
-];
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -78,67 +55,93 @@ fn main() -> ExitCode {
     let mut trials = vec![
         Trial::test("a value is read as TLC writes it", values_are_read),
         Trial::test(
-            "each action of the spec is removed once",
-            each_action_is_removed_once,
-        ),
-        Trial::test(
             "a verdict is read as TLC writes it",
             liveness::verdicts_are_read,
         ),
-        Trial::test(
-            "a property that is violated stands alone",
-            liveness::what_is_violated_stands_alone,
-        ),
-        Trial::test(
-            "each fairness of the spec is removed once",
-            liveness::each_fairness_is_removed_once,
-        ),
     ];
-    let found = instances(SPEC).expect("the specs can be read");
-    trials.extend(found.iter().cloned().map(|instance| {
-        let name = format!("{SPEC}: spec and model agree on {}", instance.name);
-        let is_large = instance.name.starts_with(LARGE);
-        tlc.trial(name, is_large, move || spec_and_model_agree(&instance))
-    }));
-    trials.extend(MATTERS_IN.map(|(action, instance)| {
-        let name = format!("{SPEC}: spec without {action} and model differ on {instance}");
-        let instance = found.iter().find(|i| i.name == instance).cloned();
-        tlc.trial(name, false, move || {
-            spec_without_differs(action, instance.as_ref().ok_or("no such instance")?)
-        })
-    }));
-    trials.extend(liveness_trials(&tlc, &found));
+    trials.extend(trials_of::<TwoPhaseCommitSpec>(&tlc));
+    trials.extend(trials_of::<ThreePhaseCommitSpec>(&tlc));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn liveness_trials(tlc: &Availability, found: &[Instance]) -> Vec<Trial> {
+/// All tests of one spec.
+fn trials_of<S: Spec>(tlc: &Availability) -> Vec<Trial> {
+    let spec = S::NAME;
+    let found = instances(spec).expect("the specs can be read");
+    let mut trials = vec![
+        Trial::test(
+            format!("{spec}: each action is removed once"),
+            each_action_is_removed_once::<S>,
+        ),
+        Trial::test(
+            format!("{spec}: an instance lists the invariants that hold"),
+            invariants_that_hold_are_listed::<S>,
+        ),
+        Trial::test(
+            format!("{spec}: a property that is violated stands alone"),
+            liveness::what_is_violated_stands_alone::<S>,
+        ),
+        Trial::test(
+            format!("{spec}: each fairness is removed once"),
+            liveness::each_fairness_is_removed_once::<S>,
+        ),
+    ];
+    for instance in &found {
+        let name = format!("{spec}: spec and model agree on {}", instance.name);
+        let is_large = instance.name.starts_with(LARGE);
+        for invariant in unlisted_invariants::<S>(instance) {
+            let name = format!("{spec}: {invariant} is violated on {}", instance.name);
+            let instance = instance.clone();
+            trials.push(tlc.trial(name, is_large, move || {
+                invariant_is_violated::<S>(&instance, invariant)
+            }));
+        }
+        let instance = instance.clone();
+        trials.push(tlc.trial(name, is_large, move || spec_and_model_agree::<S>(&instance)));
+    }
+    trials.extend(S::MATTERS_IN.iter().map(|&(action, instance)| {
+        let name = format!("{spec}: spec without {action} and model differ on {instance}");
+        let instance = found.iter().find(|i| i.name == instance).cloned();
+        tlc.trial(name, false, move || {
+            let instance = instance.as_ref().ok_or("no such instance")?;
+            spec_without_differs::<S>(action, instance)
+        })
+    }));
+    trials.extend(liveness_trials::<S>(tlc, &found));
+    trials
+}
+
+fn liveness_trials<S: Spec>(tlc: &Availability, found: &[Instance]) -> Vec<Trial> {
+    let spec = S::NAME;
     let mut trials = Vec::new();
-    for (action, instance, property) in liveness::FAIRNESS_MATTERS_IN {
-        let name = format!("{SPEC}: {property} is violated on {instance} if {action} is not fair");
+    for &(action, instance, property) in S::FAIRNESS_MATTERS_IN {
+        let name = format!("{spec}: {property} is violated on {instance} if {action} is not fair");
         let instance = found.iter().find(|i| i.name == instance).cloned();
         trials.push(tlc.trial(name, false, move || {
             let instance = instance.as_ref().ok_or("no such instance")?;
-            liveness::is_violated_without_fair(action, instance, property)
+            liveness::is_violated_without_fair::<S>(action, instance, property)
         }));
     }
     for instance in found.iter().filter(|i| !i.properties.is_empty()) {
         let is_large = instance.name.starts_with(LARGE);
-        let hold = liveness::properties_that_hold(instance).expect("the model is explored");
+        let hold = liveness::properties_that_hold::<S>(instance).expect("the model is explored");
         for property in hold.into_iter().map(str::to_owned) {
             let name = &instance.name;
-            let name = format!("{SPEC}: {property} is violated on {name} without fairness");
+            let name = format!("{spec}: {property} is violated on {name} without fairness");
             let instance = instance.clone();
             trials.push(tlc.trial(name, is_large, move || {
-                liveness::is_violated_without_fairness(&instance, &property)
+                liveness::is_violated_without_fairness::<S>(&instance, &property)
             }));
         }
         let properties = instance.properties.join(" and ");
         let name = format!(
-            "{SPEC}: TLC and the model agree on {properties} on {}",
+            "{spec}: TLC and the model agree on {properties} on {}",
             instance.name
         );
         let instance = instance.clone();
-        trials.push(tlc.trial(name, is_large, move || liveness::verdicts_agree(&instance)));
+        trials.push(tlc.trial(name, is_large, move || {
+            liveness::verdicts_agree::<S>(&instance)
+        }));
     }
     trials
 }
@@ -185,11 +188,13 @@ impl Availability {
 }
 
 /// The difference between the model and a spec on an instance, if there is one.
-fn compare(instance: &Instance, spec: &str) -> Result<Option<String>, Failed> {
-    // States and steps alone: no fairness, no temporal properties.
-    let configuration = instance.configuration::<&str>("Spec", &[]);
-    let scratch = Scratch::new(&instance.name, spec, &configuration)?;
-    let unique = instance.unique_states();
+fn compare<S: Spec>(instance: &Instance, spec: &str) -> Result<Option<String>, Failed> {
+    // States and steps, and what holds of every state: no fairness, no temporal properties.
+    let configuration = instance.configuration("Spec", &instance.invariants, NONE);
+    let scratch = Scratch::new::<S>(&instance.name, spec, &configuration)?;
+    let exploration = explore(&S::model(instance), &[], &[], &Options::default());
+    assert!(exploration.exhausted(), "{}: not exhausted", instance.name);
+    let unique = exploration.progress.unique;
     let with_graph = unique <= GRAPH_STATES_MAX;
     let dump = scratch.directory.join("graph.dot");
     let run = tlc::run(&scratch.configuration, with_graph.then_some(&dump))?;
@@ -202,7 +207,7 @@ fn compare(instance: &Instance, spec: &str) -> Result<Option<String>, Failed> {
     }
     if with_graph {
         let mut states = States::default();
-        let model = Graph::of_model(instance, &mut states);
+        let model = Graph::of_model::<S>(instance, &mut states);
         let spec = Graph::of_dump(&fs::read_to_string(&dump)?, &mut states)?;
         assert_eq!(model.states(), unique, "one graph, walked twice");
         assert_eq!(
@@ -222,26 +227,58 @@ fn compare(instance: &Instance, spec: &str) -> Result<Option<String>, Failed> {
     Ok((!differences.is_empty()).then(|| differences.join("\n")))
 }
 
-fn spec_and_model_agree(instance: &Instance) -> Result<(), Failed> {
-    match compare(instance, &spec_text()?)? {
+fn spec_and_model_agree<S: Spec>(instance: &Instance) -> Result<(), Failed> {
+    match compare::<S>(instance, &spec_text::<S>()?)? {
         None => Ok(()),
         Some(difference) => Err(difference.into()),
     }
 }
 
-fn spec_without_differs(action: &str, instance: &Instance) -> Result<(), Failed> {
-    match compare(instance, &removal::without(&spec_text()?, action))? {
+fn spec_without_differs<S: Spec>(action: &str, instance: &Instance) -> Result<(), Failed> {
+    match compare::<S>(instance, &removal::without(&spec_text::<S>()?, action))? {
         Some(_) => Ok(()),
         None => Err(format!("{action} makes no difference on {}", instance.name).into()),
     }
 }
 
-fn each_action_is_removed_once() -> Result<(), Failed> {
-    let actions = removal::actions(&spec_text()?);
-    let removed: Vec<&str> = MATTERS_IN.iter().map(|(action, _)| *action).collect();
+fn each_action_is_removed_once<S: Spec>() -> Result<(), Failed> {
+    let actions = removal::actions(&spec_text::<S>()?);
+    let removed: Vec<&str> = S::MATTERS_IN.iter().map(|(action, _)| *action).collect();
     match actions == removed {
         true => Ok(()),
         false => Err(format!("Next has {actions:?}, MATTERS_IN has {removed:?}").into()),
+    }
+}
+
+/// Those that the instance does not ask TLC to check.
+fn unlisted_invariants<S: Spec>(instance: &Instance) -> Vec<&'static str> {
+    let names = S::invariants().into_iter().map(|invariant| invariant.name);
+    let is_listed = |name: &str| instance.invariants.iter().any(|listed| listed == name);
+    names.filter(|name| !is_listed(name)).collect()
+}
+
+fn invariants_that_hold_are_listed<S: Spec>() -> Result<(), Failed> {
+    let instances = instances(S::NAME)?.into_iter();
+    for instance in instances.filter(|instance| !instance.name.starts_with(LARGE)) {
+        let unlisted = unlisted_invariants::<S>(&instance);
+        for invariant in S::invariants() {
+            let holds = liveness::holds::<S>(&instance, invariant.of_model, &[])?;
+            if holds == unlisted.contains(&invariant.name) {
+                let (name, of) = (invariant.name, &instance.name);
+                return Err(format!("{name} holds on {of}: {holds}, and is it listed?").into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// TLC finds it violated, too.
+fn invariant_is_violated<S: Spec>(instance: &Instance, invariant: &str) -> Result<(), Failed> {
+    let configuration = instance.configuration("Spec", &[invariant], NONE);
+    let scratch = Scratch::new::<S>(&instance.name, &spec_text::<S>()?, &configuration)?;
+    match tlc::is_violated(&scratch.configuration, invariant)? {
+        true => Ok(()),
+        false => Err(format!("{invariant} holds on {}", instance.name).into()),
     }
 }
 
@@ -273,8 +310,10 @@ fn values_are_read() -> Result<(), Failed> {
     Ok(())
 }
 
-fn spec_text() -> Result<String, Failed> {
-    Ok(fs::read_to_string(specs().join(format!("{SPEC}.tla")))?)
+fn spec_text<S: Spec>() -> Result<String, Failed> {
+    Ok(fs::read_to_string(
+        specs().join(format!("{}.tla", S::NAME)),
+    )?)
 }
 
 /// A directory for one run of TLC, gone after it: a spec, and a `.cfg`.
@@ -284,17 +323,17 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new(instance: &str, spec: &str, configuration: &str) -> Result<Self, Failed> {
+    fn new<S: Spec>(instance: &str, spec: &str, configuration: &str) -> Result<Self, Failed> {
         static RUNS: AtomicUsize = AtomicUsize::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let name = format!("specs-{}-{run}", std::process::id());
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&directory)?;
         let scratch = Self {
-            configuration: directory.join(format!("{SPEC}.{instance}.cfg")),
+            configuration: directory.join(format!("{}.{instance}.cfg", S::NAME)),
             directory,
         };
-        fs::write(scratch.directory.join(format!("{SPEC}.tla")), spec)?;
+        fs::write(scratch.directory.join(format!("{}.tla", S::NAME)), spec)?;
         fs::write(&scratch.configuration, configuration)?;
         Ok(scratch)
     }

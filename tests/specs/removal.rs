@@ -1,7 +1,7 @@
 //! A spec without one of its actions, or without the fairness of one.
 
-/// How the spec says that an action is fair.
-const FAIR: &str = "WF_vars(";
+/// How the spec says that an action is fair, weakly or strongly.
+const FAIR: [&str; 2] = ["WF_vars(", "SF_vars("];
 
 /// The actions of a spec: the names in the disjuncts of `Next`.
 ///
@@ -21,7 +21,7 @@ pub fn without(spec: &str, removed: &str) -> String {
     spec.replace(&format!("{disjunct}\n"), "  \\/ FALSE\n")
 }
 
-/// The actions that a spec assumes to be fair: the names in its `WF_vars(Name…)`.
+/// The actions that a spec assumes to be fair: the names in its `WF_vars(Name…)` and `SF_vars(Name…)`.
 pub fn fair_actions(spec: &str) -> Vec<String> {
     let name = |formula: &str| fair_action(formula).to_owned();
     fairness(spec).into_iter().map(name).collect()
@@ -35,16 +35,15 @@ pub fn without_fairness(spec: &str, unfair: &str) -> String {
     spec.replace(formula, "TRUE")
 }
 
-/// Each `WF_vars(Name…)`. It is the last on its line.
+/// Each `WF_vars(Name…)` and `SF_vars(Name…)`. It is the last on its line.
 fn fairness(spec: &str) -> Vec<&str> {
-    let formulas = spec
-        .lines()
-        .filter_map(|line| line.find(FAIR).map(|at| &line[at..]));
+    let start = |line: &str| FAIR.iter().find_map(|fair| line.find(fair));
+    let formulas = (spec.lines()).filter_map(|line| start(line).map(|at| &line[at..]));
     formulas.collect()
 }
 
 fn fair_action(formula: &str) -> &str {
-    let call = formula.trim_start_matches(FAIR);
+    let call = &formula[FAIR[0].len()..];
     call.split(['(', ')']).next().unwrap_or(call)
 }
 

@@ -5,6 +5,9 @@ use std::process::{Command, Output};
 
 use super::instance::specs;
 
+/// TLC's exit status if an invariant is violated.
+const VIOLATION_SAFETY: i32 = 12;
+
 /// TLC's exit status if a temporal property is violated.
 const VIOLATION_LIVENESS: i32 = 13;
 
@@ -49,6 +52,24 @@ pub fn run(configuration: &Path, dump: Option<&Path>) -> Result<Run, String> {
         .find_map(|line| line.rsplit(' ').next()?.parse().ok());
     match distinct {
         Some(distinct) if output.status.success() => Ok(Run { distinct }),
+        _ => Err(failure(configuration, &output)),
+    }
+}
+
+/// Whether the one invariant of a `.cfg` is violated.
+///
+/// # Errors
+///
+/// What TLC writes, if it is anything but that it holds or does not.
+pub fn is_violated(configuration: &Path, invariant: &str) -> Result<bool, String> {
+    let output = output(&mut check(configuration))?;
+    let out = text(&output.stdout);
+    let says = |message: &str| out.lines().any(|line| line == message);
+    let holds = says("Model checking completed. No error has been found.");
+    let violated = says(&format!("Error: Invariant {invariant} is violated."));
+    match (holds, violated, output.status.code()) {
+        (true, false, Some(0)) => Ok(false),
+        (false, true, Some(VIOLATION_SAFETY)) => Ok(true),
         _ => Err(failure(configuration, &output)),
     }
 }

@@ -122,18 +122,19 @@ pub fn properties<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Proper
             Sometimes(terminates),
         ));
     }
-    properties.extend(claims(parameters));
+    properties.extend(claims(parameters).into_iter().filter_map(|claim| {
+        let expected = is_expected(parameters, claim.name)?;
+        Some(Property { expected, ..claim })
+    }));
     properties
 }
 
-/// The claims about fair runs that apply under these parameters.
-fn claims<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
-    let environment = &parameters.environment;
+/// All claims about fair runs, as if each were a theorem.
+pub fn claims<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
     let processes = usize::from(parameters.participants) + 1;
-    let transactions = epochs(environment) * usize::from(parameters.transactions);
-    let mut claims = Vec::new();
-    if parameters.on_failure == OnFailure::Terminate && is_synchronous(parameters) {
-        claims.push(Property::holds(
+    let transactions = epochs(&parameters.environment) * usize::from(parameters.transactions);
+    vec![
+        Property::holds(
             NON_BLOCKING,
             Condition::LeadsTo {
                 cases: transactions * processes,
@@ -146,10 +147,8 @@ fn claims<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model
                     !is_operational(state, process, transaction)
                 },
             },
-        ));
-    }
-    if is_synchronous(parameters) && environment.crashes > 0 && environment.recovery {
-        let claim = Property::holds(
+        ),
+        Property::holds(
             RECOVERED_LEARN,
             Condition::LeadsTo {
                 cases: transactions * processes,
@@ -162,23 +161,8 @@ fn claims<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model
                     !is_in_doubt(state, process, transaction)
                 },
             },
-        );
-        // Total failure: if all have failed while they were undecided, all ask, and nobody knows.
-        let somebody_never_fails = usize::from(environment.crashes) < processes;
-        claims.push(Property {
-            expected: somebody_never_fails,
-            ..claim
-        });
-    }
-    let fails = environment.crashes > 0
-        || environment.drops > 0
-        || environment.partitions > 0
-        || parameters.aborts;
-    if !fails
-        && environment.timers != Timers::Asynchronous
-        && parameters.requests == RequestOrder::Orderly
-    {
-        claims.push(Property::holds(
+        ),
+        Property::holds(
             ALL_COMMIT,
             Condition::LeadsTo {
                 cases: transactions,
@@ -193,9 +177,35 @@ fn claims<P: AnyThreePhaseCommit>(parameters: &Parameters) -> Vec<Property<Model
                     told.is_some_and(|told| told.committed.len() == everybody)
                 },
             },
-        ));
+        ),
+    ]
+}
+
+/// Whether a claim about fair runs holds under these parameters, if it is made.
+fn is_expected(parameters: &Parameters, claim: &str) -> Option<bool> {
+    let environment = &parameters.environment;
+    let fails = environment.crashes > 0
+        || environment.drops > 0
+        || environment.partitions > 0
+        || parameters.aborts;
+    match claim {
+        NON_BLOCKING => {
+            let terminates = parameters.on_failure == OnFailure::Terminate;
+            (terminates && is_synchronous(parameters)).then_some(true)
+        }
+        RECOVERED_LEARN => {
+            let recovers = environment.crashes > 0 && environment.recovery;
+            // Total failure: if all have failed while they were undecided, all ask, and nobody knows.
+            let somebody_never_fails =
+                usize::from(environment.crashes) < usize::from(parameters.participants) + 1;
+            (recovers && is_synchronous(parameters)).then_some(somebody_never_fails)
+        }
+        _ => {
+            let is_in_time = environment.timers != Timers::Asynchronous;
+            let is_orderly = parameters.requests == RequestOrder::Orderly;
+            (!fails && is_in_time && is_orderly).then_some(true)
+        }
     }
-    claims
 }
 
 /// What the claims rely on.
@@ -292,7 +302,7 @@ fn is_in_doubt<P: AnyThreePhaseCommit>(
 }
 
 /// Nobody has told commit while a process that has not failed is uncertain.
-fn none_uncertain<P: AnyThreePhaseCommit>(_: &Model<P>, state: &ModelState<P>) -> bool {
+pub fn none_uncertain<P: AnyThreePhaseCommit>(_: &Model<P>, state: &ModelState<P>) -> bool {
     let committed = state.view.transactions.iter();
     let mut committed = committed.filter(|(_, told)| !told.committed.is_empty());
     committed.all(|(&transaction, _)| {

@@ -7,32 +7,189 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quorate::protocol::{Pending, ProcessId, Release};
 use quorate::two_phase_commit::{
-    COORDINATOR, Coordinator, Decision, Durable, Message, Output, Participant, Progress, Published,
-    Record, Refusal, State, Status, TransactionId, TwoPhaseCommit,
+    COORDINATOR, Coordinator, Durable, Message, Participant, Progress, Published, Record, State,
+    Status, Timer, TransactionId, TwoPhaseCommit,
 };
-use quorate_models::atomic_commit::application::{Clients, Told};
-use quorate_models::system::{Envelope, ProcessSet, SystemState};
-use quorate_models::two_phase_commit::parameters::Parameters;
+use quorate_models::atomic_commit::ALL_COMMIT;
+use quorate_models::atomic_commit::application::{Clients, RequestOrder, Told};
+use quorate_models::checker::{Fairness, Property};
+use quorate_models::system::{
+    Action, Disk, Envelope, Environment, NetworkKind, System, SystemState, Timers,
+};
+use quorate_models::two_phase_commit::liveness::{
+    self, COMMIT_FORGOTTEN, EVERYBODY_DECIDES, IN_DOUBT_DECIDES, NON_BLOCKING, ONE_KNOWS_ALL_LEARN,
+};
+use quorate_models::two_phase_commit::parameters::{Framework, Parameters};
+use quorate_models::two_phase_commit::{self, model, protocol};
 
+use super::atomic_commit::{
+    each, facts, invariants, name, output, participants as participants_of, process_id, process_ids,
+};
+use super::instance::Instance;
+use super::spec::{self, Named, Spec};
 use super::value::Value;
 
 type Protocol = TwoPhaseCommit<Published>;
 
-/// The variables of the spec, in a state of the model with these parameters.
-///
-/// # Panics
-///
-/// If the state has something that the spec has not.
-pub fn render(
-    parameters: &Parameters,
-    state: &SystemState<Protocol, Clients>,
-) -> BTreeMap<String, Value> {
+type Model = two_phase_commit::Model<Protocol>;
+
+/// `TwoPhaseCommit.tla`.
+pub struct TwoPhaseCommitSpec;
+
+impl Spec for TwoPhaseCommitSpec {
+    const NAME: &'static str = "TwoPhaseCommit";
+
+    const MATTERS_IN: &'static [(&'static str, &'static str)] = &[
+        ("Begin", "one"),
+        ("Prepare", "one"),
+        ("CountYes", "patient"),
+        ("Commit", "one"),
+        ("CountNo", "one"),
+        ("Abort", "patient"),
+        ("Deadline", "one-buffered"),
+        ("CountAcknowledge", "one"),
+        ("Resend", "one-buffered"),
+        ("Answer", "one"),
+        ("TellAgain", "overlapping"),
+        ("Refuse", "one-buffered"),
+        ("RecoverCoordinator", "one"),
+        ("Work", "one"),
+        ("VoteYes", "one"),
+        ("VoteNo", "one"),
+        ("IgnorePrepare", "retiring"),
+        ("ReceiveCommit", "one"),
+        ("ReceiveAbort", "one"),
+        ("AbortWork", "one"),
+        ("AskAround", "one"),
+        ("AnswerPeer", "cooperative"),
+        ("RefuseWork", "one-buffered"),
+        ("RecoverParticipant", "one"),
+        ("Flush", "one-buffered"),
+        ("CrashCoordinator", "one"),
+        ("CrashParticipant", "one"),
+        ("Drop", "lossy"),
+    ];
+
+    const FAIRNESS_MATTERS_IN: &'static [(&'static str, &'static str, &'static str)] = &[
+        ("Receive", "live-one", "InDoubtDecides"),
+        ("Deadline", "live-one", "InDoubtDecides"),
+        // Two messages must be lost: the Commit, once it is received, and its acknowledgement.
+        ("Resend", "live-one", "CommitForgotten"),
+        ("AskAround", "live-one", "InDoubtDecides"),
+        ("Flush", "live-one", "InDoubtDecides"),
+        ("RecoverCoordinator", "live-one", "InDoubtDecides"),
+        ("RecoverParticipant", "live-one", "InDoubtDecides"),
+    ];
+
+    type Model = Model;
+
+    fn model(instance: &Instance) -> Model {
+        let parameters = parameters(instance);
+        model(&parameters, protocol(&parameters, Published)).0
+    }
+
+    fn render(instance: &Instance, state: &spec::State<Self>) -> BTreeMap<String, Value> {
+        render(instance, state)
+    }
+
+    fn invariants() -> Vec<Named<Property<Model>>> {
+        invariants()
+    }
+
+    fn claims(instance: &Instance) -> Vec<Named<Property<Model>>> {
+        let names = [
+            ("InDoubtDecides", IN_DOUBT_DECIDES),
+            ("CommitForgotten", COMMIT_FORGOTTEN),
+            ("NonBlocking", NON_BLOCKING),
+            ("OneKnowsAllLearn", ONE_KNOWS_ALL_LEARN),
+            ("EverybodyDecides", EVERYBODY_DECIDES),
+            ("AllCommit", ALL_COMMIT),
+        ];
+        spec::named(names, liveness::claims(&parameters(instance)))
+    }
+
+    fn fairness() -> Vec<Named<Fairness<Model>>> {
+        let weak = |name, class| Named {
+            name,
+            of_model: Fairness::weak(name, class),
+        };
+        vec![
+            weak("Receive", System::deliveries().class),
+            weak("Deadline", |model, action| {
+                timer(model, action, |timer| matches!(timer, Timer::Deadline(_)))
+            }),
+            weak("Resend", |model, action| {
+                timer(model, action, |timer| matches!(timer, Timer::Resend(_)))
+            }),
+            weak("AskAround", |model, action| {
+                timer(model, action, |timer| matches!(timer, Timer::Inquire(_)))
+            }),
+            weak("Flush", System::flushes().class),
+            weak("RecoverCoordinator", |model, action| match action {
+                Action::Recover(COORDINATOR) => (System::recoveries().class)(model, action),
+                _ => None,
+            }),
+            weak("RecoverParticipant", |model, action| match action {
+                Action::Recover(process) if *process != COORDINATOR => {
+                    (System::recoveries().class)(model, action)
+                }
+                _ => None,
+            }),
+        ]
+    }
+}
+
+/// The class of an action that is the firing of one of these timers.
+fn timer(model: &Model, action: &Action<Protocol>, is_one: fn(&Timer) -> bool) -> Option<u64> {
+    match action {
+        Action::Timeout(_, timer) if is_one(timer) => (System::timers().class)(model, action),
+        _ => None,
+    }
+}
+
+/// The same instance of the model.
+fn parameters(instance: &Instance) -> Parameters {
+    let parameters = Parameters {
+        framework: Framework::System,
+        participants: instance.count("Participants"),
+        transactions: instance.number("TransactionsMax"),
+        cooperative: instance.flag("Cooperative"),
+        aborts: instance.flag("Aborts"),
+        requests: RequestOrder::Orderly,
+        environment: Environment {
+            network: NetworkKind::Set,
+            copies_max: 1,
+            drops: instance.number("DropsMax"),
+            crashes: instance.number("CrashesMax"),
+            down_max: instance.number("DownMax"),
+            recovery: instance.flag("Recovery"),
+            partitions: 0,
+            heals: true,
+            disk: match instance.flag("Buffered") {
+                true => Disk::Buffered,
+                false => Disk::Atomic,
+            },
+            pending_max: instance.number("PendingMax"),
+            timers: match instance.flag("Timeouts") {
+                true => Timers::Asynchronous,
+                false => Timers::Never,
+            },
+            stabilises: false,
+        },
+    };
+    if let Err(why) = parameters.validate() {
+        panic!("{}: {why}", instance.path.display());
+    }
+    parameters
+}
+
+fn render(instance: &Instance, state: &SystemState<Protocol, Clients>) -> BTreeMap<String, Value> {
     assert!(!state.view.name_reused, "the spec never reuses a name");
-    let spec = Rendering { parameters };
+    let spec = Rendering { instance };
     // What a process that is down knows is what it knew before it first started.
     let mut coordinator = &Coordinator::default();
     let nothing = Participant::default();
-    let mut participants = vec![&nothing; usize::from(parameters.participants)];
+    let mut participants = vec![&nothing; usize::from(instance.count("Participants"))];
     for (id, knows) in state.live() {
         match knows {
             State::Coordinator(knows) => coordinator = knows,
@@ -82,41 +239,31 @@ pub fn render(
 }
 
 struct Rendering<'a> {
-    parameters: &'a Parameters,
+    instance: &'a Instance,
 }
 
 impl Rendering<'_> {
-    /// A function of all transactions. One of a transaction that the spec does not have is a function
-    /// that the spec does not have.
     fn each<T>(
         &self,
         known: &BTreeMap<TransactionId, T>,
         unknown: Value,
         value: impl Fn(&T) -> Value,
     ) -> Value {
-        let epochs = 1..=u64::from(self.parameters.environment.crashes) + 1;
-        let mut values = BTreeMap::new();
-        for epoch in epochs {
-            for number in 1..=u64::from(self.parameters.transactions) {
-                values.insert(name(TransactionId { epoch, number }), unknown.clone());
-            }
-        }
-        values.extend(known.iter().map(|(&t, known)| (name(t), value(known))));
-        Value::Function(values)
-    }
-
-    fn all_participants(&self) -> BTreeSet<ProcessId> {
-        (1..=self.parameters.participants).map(ProcessId).collect()
+        each(self.instance, known, unknown, value)
     }
 
     fn check_participants(&self, participants: &BTreeSet<ProcessId>) {
-        assert_eq!(*participants, self.all_participants(), "all take part");
+        assert_eq!(
+            *participants,
+            participants_of(self.instance),
+            "all take part"
+        );
     }
 
     fn check_peers(&self, of: ProcessId, peers: &BTreeSet<ProcessId>) {
         let mut expected = BTreeSet::new();
-        if self.parameters.cooperative {
-            expected = self.all_participants();
+        if self.instance.flag("Cooperative") {
+            expected = participants_of(self.instance);
             expected.remove(&of);
         }
         assert_eq!(*peers, expected, "whom {of:?} may ask");
@@ -264,56 +411,10 @@ impl Rendering<'_> {
     }
 }
 
-fn process_id(process: ProcessId) -> Value {
-    u64::from(process.0).into()
-}
-
-fn process_ids(processes: &BTreeSet<ProcessId>) -> Value {
-    Value::set(processes.iter().map(|&process| process_id(process)))
-}
-
-fn name(transaction: TransactionId) -> Value {
-    Value::sequence([transaction.epoch.into(), transaction.number.into()])
-}
-
 fn phase(progress: &Progress) -> Value {
     match progress {
         Progress::Working => "working".into(),
         Progress::Voting { .. } => "voting".into(),
         Progress::Committed { .. } => "committed".into(),
     }
-}
-
-fn output(of: ProcessId, output: &Output) -> Value {
-    let (transaction, fact) = match *output {
-        Output::Begun(transaction) => (transaction, "begun"),
-        Output::Working(transaction) => (transaction, "working"),
-        Output::Prepared(transaction) => (transaction, "prepared"),
-        Output::Decided(transaction, Decision::Commit) => (transaction, "committed"),
-        Output::Decided(transaction, Decision::Abort) => (transaction, "aborted"),
-        Output::Refused(transaction, Refusal::Unknown) => (transaction, "refused as unknown"),
-        Output::Refused(transaction, Refusal::Prepared) => (transaction, "refused as prepared"),
-        Output::Refused(transaction, Refusal::Finished) => (transaction, "refused as finished"),
-        Output::Refused(_, Refusal::Participants | Refusal::Role) => {
-            panic!("an orderly application is never told {output:?}")
-        }
-    };
-    Value::record([
-        ("type", "Output".into()),
-        ("from", process_id(of)),
-        ("transaction", name(transaction)),
-        ("fact", fact.into()),
-    ])
-}
-
-fn facts(told: &Told) -> Value {
-    let by = |processes: ProcessSet| Value::set(processes.iter().map(process_id));
-    let begun = told.begun.then(|| process_id(COORDINATOR));
-    Value::record([
-        ("begun", Value::set(begun)),
-        ("working", by(told.working)),
-        ("prepared", by(told.prepared)),
-        ("committed", by(told.committed)),
-        ("aborted", by(told.aborted)),
-    ])
 }
