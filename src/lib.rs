@@ -11,6 +11,7 @@
 //! * [`atomic_commit`] is what protocols of atomic commit have in common.
 //! * [`two_phase_commit`] is two-phase commit with presumed abort.
 //! * [`three_phase_commit`] is three-phase commit with its termination protocol.
+//! * [`paxos`] is single-decree Paxos.
 //!
 //! # What a driver owes a protocol
 //!
@@ -34,6 +35,7 @@
 //! Messages may be lost, duplicated and reordered at will; outputs are released at least once.
 
 pub mod atomic_commit;
+pub mod paxos;
 pub mod protocol;
 pub mod three_phase_commit;
 pub mod two_phase_commit;

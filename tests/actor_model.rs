@@ -9,8 +9,9 @@ use quorate::protocol::{ProcessId, Protocol};
 use quorate_models::atomic_commit::actor_model::{
     Actors, ActorsState, actor_model, requests_left, view,
 };
-use quorate_models::atomic_commit::application::{Clients, RequestOrder, View};
+use quorate_models::atomic_commit::application::{Clients, View};
 use quorate_models::checker::to_the_end;
+use quorate_models::framework::RequestOrder;
 use quorate_models::system::{Action, Environment, System, SystemState};
 use quorate_models::{three_phase_commit, two_phase_commit};
 use stateright::actor::Network;

@@ -3,8 +3,8 @@
 
 use itertools::iproduct;
 use quorate::two_phase_commit::Published;
-use quorate_models::atomic_commit::application::RequestOrder;
 use quorate_models::checker::{Options, explore};
+use quorate_models::framework::RequestOrder;
 use quorate_models::system::{Disk, Environment, NetworkKind, Timers};
 use quorate_models::two_phase_commit::liveness;
 use quorate_models::two_phase_commit::parameters::Parameters;

@@ -3,8 +3,8 @@
 
 use itertools::iproduct;
 use quorate::three_phase_commit::{Published, Rules};
-use quorate_models::atomic_commit::application::RequestOrder;
 use quorate_models::checker::{Options, explore};
+use quorate_models::framework::RequestOrder;
 use quorate_models::system::{Disk, Environment, NetworkKind, Timers};
 use quorate_models::three_phase_commit::mutants::TimeoutsAlone;
 use quorate_models::three_phase_commit::parameters::{OnFailure, Parameters};

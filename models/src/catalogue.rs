@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::atomic_commit::comparison::Comparison;
 use crate::checker::Options;
+use crate::paxos::entry::PaxosEntry;
 use crate::report::{CheckReport, Engine, MutantReport};
 use crate::three_phase_commit::entry::ThreePhaseCommitEntry;
 use crate::two_phase_commit::entry::TwoPhaseCommitEntry;
@@ -135,7 +136,7 @@ impl UsageError {
 }
 
 /// All models.
-pub const MODELS: &[&dyn Entry] = &[&TwoPhaseCommitEntry, &ThreePhaseCommitEntry];
+pub const MODELS: &[&dyn Entry] = &[&TwoPhaseCommitEntry, &ThreePhaseCommitEntry, &PaxosEntry];
 
 /// The model of this name.
 ///

@@ -10,8 +10,8 @@ use stateright::Model;
 
 use crate::catalogue::{InstanceSummary, MutantSummary, UsageError};
 use crate::checker::{
-    End, Exploration, Fairness, Options, Property, Run, StaterightSearch, check_with_stateright,
-    explore, to_the_end,
+    Answer, End, Exploration, Fairness, Options, Property, Run, StaterightSearch,
+    check_with_stateright, explore, to_the_end,
 };
 use crate::explorer::{DEFAULT_ADDRESS, address_of_run};
 use crate::mutant::Mutant;
@@ -167,7 +167,8 @@ where
         mutant: mutant.mutant,
         breaks: mutant.breaks,
         instance: mutant.instance,
-        found: run.is_some(),
+        // That something never happens has no run to show it.
+        found: verdict.is_some_and(|verdict| verdict.answer == Answer::Fails),
         steps: run.map(|run| run.steps.len()),
         seconds: exploration.progress.elapsed.as_secs_f64(),
         summary: mutant.summary,

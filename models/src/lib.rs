@@ -7,8 +7,9 @@
 //! * [`explorer`] serves a model in Stateright's web Explorer.
 //! * [`catalogue`] lists all models for the command line, [`mod@entry`] is what their entries have in common,
 //!   [`report`] is what it prints.
+//! * [`framework`] is whose environment that is, and in what order the application asks.
 //! * [`atomic_commit`] is the application above protocols of atomic commit, and what is claimed of all.
-//! * [`two_phase_commit`] and [`three_phase_commit`] are the protocols: properties, instances and mutants.
+//! * [`two_phase_commit`], [`three_phase_commit`] and [`paxos`] are the protocols: properties, instances and mutants.
 
 pub mod actor;
 pub mod atomic_commit;
@@ -16,7 +17,9 @@ pub mod catalogue;
 pub mod checker;
 pub mod entry;
 pub mod explorer;
+pub mod framework;
 pub mod mutant;
+pub mod paxos;
 pub mod report;
 pub mod system;
 pub mod three_phase_commit;

@@ -11,9 +11,10 @@ use quorate::three_phase_commit::{
     State, ThreePhaseCommit, Timer, TransactionId, Undecided,
 };
 use quorate_models::atomic_commit::ALL_COMMIT;
-use quorate_models::atomic_commit::application::{Clients, RequestOrder, Told};
-use quorate_models::atomic_commit::framework::Framework;
+use quorate_models::atomic_commit::application::{Clients, Told};
 use quorate_models::checker::{Condition, Fairness, Property};
+use quorate_models::framework::Framework;
+use quorate_models::framework::RequestOrder;
 use quorate_models::system::{
     Action, Disk, Envelope, Environment, NetworkKind, System, SystemState, Timers,
 };

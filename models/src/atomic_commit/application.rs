@@ -3,23 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Debug};
 
-use clap::ValueEnum;
+use crate::framework::RequestOrder;
+use crate::system::{Application, ProcessSet};
 use quorate::atomic_commit::{COORDINATOR, Decision, Output, Request, TransactionId};
 use quorate::protocol::{ProcessId, Protocol};
-use serde::Serialize;
-
-use crate::system::{Application, ProcessSet};
-
-/// In what order the application makes its requests.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum RequestOrder {
-    /// As it should: it works for transactions that were begun, and commits when all have worked. It
-    /// repeats what may have got lost.
-    Orderly,
-    /// Any request at any time, for ids that it has not been told, too.
-    Any,
-}
 
 /// The application: it begins transactions, works at all participants, commits; and where it may, aborts.
 #[derive(Clone, Debug)]

@@ -7,9 +7,10 @@ use serde::Serialize;
 use stateright::Model;
 
 use super::agreement;
-use super::application::{Clients, RequestOrder};
+use super::application::Clients;
 use super::cases::{epochs, participant};
 use crate::checker::{Answer, Condition, Fairness, Options, Property, Strength, explore};
+use crate::framework::RequestOrder;
 use crate::system::{Action, Disk, Environment, Event, NetworkKind, System, SystemState, Timers};
 
 /// What one transaction costs when nothing fails, counted on the model.

@@ -9,7 +9,6 @@ pub mod actor_model;
 pub mod application;
 pub mod cases;
 pub mod comparison;
-pub mod framework;
 
 use application::View;
 

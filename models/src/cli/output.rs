@@ -329,21 +329,18 @@ pub fn comparison(comparison: &Comparison) {
 /// One mutant, with its shortest counterexample.
 pub fn mutant(report: &MutantReport) {
     print(&format!("{}: {}", report.mutant, report.summary));
+    let (breaks, instance) = (report.breaks, report.instance);
     let Some(steps) = report.steps else {
-        let why = if report.complete {
-            "SURVIVES"
-        } else {
-            "NOT EXHAUSTED"
+        let why = match (report.found, report.complete) {
+            (true, _) => format!("breaks {breaks} in {instance}: it never happens"),
+            (false, true) => format!("SURVIVES in {instance}: {breaks} is not broken"),
+            (false, false) => format!("NOT EXHAUSTED in {instance}: {breaks} is not broken"),
         };
-        print(&format!(
-            "  {why} in {}: {} is not broken\n",
-            report.instance, report.breaks
-        ));
+        print(&format!("  {why}\n"));
         return;
     };
     print(&format!(
-        "  breaks {} in {steps} steps, in {}:",
-        report.breaks, report.instance
+        "  breaks {breaks} in {steps} steps, in {instance}:"
     ));
     for line in &report.run {
         print(&format!("  {line}"));

@@ -43,7 +43,11 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     pub fn intern_process(&self, process: Process<P>) -> InternedProcess<P> {
         self.memory.processes.intern(process, |process| {
             let timers = match &process.state {
-                Some(knows) => self.protocol.timers(knows),
+                Some(knows) => {
+                    let mut timers = self.protocol.timers(knows);
+                    timers.retain(|timer| self.application.permits(process.id, knows, timer));
+                    timers
+                }
                 None => Vec::new(),
             };
             let timers = timers.into_iter();

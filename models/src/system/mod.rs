@@ -74,6 +74,28 @@ pub trait Application<P: Protocol> {
     /// The view after a process has released an output, or nothing if it stays as it is.
     fn told(&self, view: &Self::View, process: ProcessId, output: &P::Output)
     -> Option<Self::View>;
+
+    /// Whether messages that can change nothing any more are forgotten, as [`Application::is_spent`] tells.
+    fn forgets_spent(&self) -> bool {
+        false
+    }
+
+    /// Whether a message in flight can change nothing any more, whatever happens: neither its receiver nor anybody
+    /// who would be answered, now or after a crash. States that differ in such messages only are one.
+    fn is_spent(
+        &self,
+        _envelope: &Envelope<P::Message>,
+        _sender: &Process<P>,
+        _receiver: &Process<P>,
+    ) -> bool {
+        false
+    }
+
+    /// Whether a timer that is set may fire: a bound of the model, where what processes number would grow without
+    /// end.
+    fn permits(&self, _process: ProcessId, _knows: &P::State, _timer: &P::Timer) -> bool {
+        true
+    }
 }
 
 /// A protocol's processes in an environment, with an application above them.
@@ -235,7 +257,28 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 journal.note(vec![Event::Stabilised]);
             }
         }
+        if self.application.forgets_spent() {
+            self.forget_spent(&mut change);
+        }
         change.into_next()
+    }
+
+    /// Takes out the messages that can change nothing any more.
+    fn forget_spent(&self, change: &mut Change<'_, P, A>) {
+        for sender in self.ids() {
+            let processes = &change.now().processes;
+            let is_spent = |envelope: &Envelope<P::Message>| {
+                let (from, to) = (
+                    &processes[envelope.from.index()],
+                    &processes[envelope.to.index()],
+                );
+                self.application.is_spent(envelope, from, to)
+            };
+            let outbox = &change.now().network.outboxes[sender.index()];
+            if let Some(left) = outbox.without(is_spent) {
+                change.set_outbox(sender, self.intern_outbox(left));
+            }
+        }
     }
 
     /// A cut, if there is one, comes to an end.

@@ -148,6 +148,16 @@ impl<M: Data> Outbox<M> {
             .remove(at.expect("what is removed is in flight"));
     }
 
+    /// What is left without these envelopes, if there are any.
+    pub fn without(&self, is_out: impl Fn(&Envelope<M>) -> bool) -> Option<Self> {
+        let is_in = |envelope: &&Interned<Envelope<M>>| !is_out(envelope);
+        if self.in_flight.iter().all(|envelope| is_in(&envelope)) {
+            return None;
+        }
+        let in_flight = self.in_flight.iter().filter(is_in).copied().collect();
+        Some(Self { in_flight })
+    }
+
     /// Every part of it that its sender's crash may take along: on a bag any part; on a FIFO link what was
     /// sent last, as when a connection breaks; on a set nothing, for there a message need never be delivered
     /// anyhow.

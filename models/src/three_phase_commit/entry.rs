@@ -12,7 +12,6 @@ use super::parameters::{OnFailure, ParameterFlags, Parameters, instances};
 use super::{clients, model, protocol};
 use crate::atomic_commit::actor_model::{Actors, actor_model};
 use crate::atomic_commit::comparison::{self, Comparison, compared};
-use crate::atomic_commit::framework::Framework;
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
 use crate::entry::{
@@ -20,6 +19,7 @@ use crate::entry::{
     no_mutants_in_actor_model,
 };
 use crate::explorer;
+use crate::framework::Framework;
 use crate::report::{CheckReport, Engine, MutantReport};
 
 /// The entry of three-phase commit.

@@ -3,9 +3,9 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::atomic_commit::application::RequestOrder;
-use crate::atomic_commit::framework::Framework;
 use crate::entry::Instance;
+use crate::framework::Framework;
+use crate::framework::RequestOrder;
 use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers};
 
 /// What an undecided participant does when its coordinator has failed.

@@ -12,13 +12,14 @@ use quorate::three_phase_commit::{
 
 use super::Model;
 use super::parameters::{OnFailure, Parameters};
-use crate::atomic_commit::application::{Clients, RequestOrder};
+use crate::atomic_commit::application::Clients;
 use crate::atomic_commit::cases::{epochs, process, transaction};
 use crate::atomic_commit::{
     AGREEMENT, ALL_COMMIT, NAMES_ARE_UNIQUE, PROMISE_NEEDS_WORK, RECOVERY_READS_BACK, STABILITY,
     VALIDITY, aborts, agreement, commits, stability, validity,
 };
 use crate::checker::{Condition, Fairness, Property, Strength};
+use crate::framework::RequestOrder;
 use crate::system::{Action, Disk, NetworkKind, System, SystemState, Timers};
 
 /// Three-phase commit, by whatever rules.

@@ -9,9 +9,9 @@ use quorate::two_phase_commit::{COORDINATOR, Phase, Progress, State, Status, Tra
 use super::parameters::Parameters;
 use super::properties::{AnyTwoPhaseCommit, Model, ModelState};
 use crate::atomic_commit::ALL_COMMIT;
-use crate::atomic_commit::application::RequestOrder;
 use crate::atomic_commit::cases::{epochs, participant, process, transaction};
 use crate::checker::{Condition, Fairness, Property, Strength};
+use crate::framework::RequestOrder;
 use crate::system::{Disk, NetworkKind, System, Timers};
 
 /// AC5: if failures are repaired, whoever has promised decides: it tells an outcome, and has it on disk.

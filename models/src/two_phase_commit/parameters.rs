@@ -3,9 +3,9 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::atomic_commit::application::RequestOrder;
-pub use crate::atomic_commit::framework::Framework;
 pub use crate::entry::Instance;
+pub use crate::framework::Framework;
+use crate::framework::RequestOrder;
 use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers};
 
 /// Everything that distinguishes one instance of the model from another.

@@ -10,12 +10,13 @@ use quorate::two_phase_commit::{
 };
 
 use super::parameters::Parameters;
-use crate::atomic_commit::application::{Clients, RequestOrder};
+use crate::atomic_commit::application::Clients;
 use crate::atomic_commit::{
     AGREEMENT, NAMES_ARE_UNIQUE, PROMISE_NEEDS_WORK, RECOVERY_READS_BACK, STABILITY, VALIDITY,
     aborts, agreement, commits, stability, validity,
 };
 use crate::checker::{Condition, Property};
+use crate::framework::RequestOrder;
 use crate::system::{Action, Envelope, System, SystemState, Timers};
 
 /// Two-phase commit, by whatever rules.

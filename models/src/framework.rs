@@ -1,9 +1,9 @@
-//! The two environments that a protocol's processes can be placed in.
+//! The two environments that a protocol's processes can be placed in, and in what order the application above
+//! them asks.
 
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::application::RequestOrder;
 use crate::system::Environment;
 
 /// Whose environment the processes are placed in.
@@ -14,6 +14,16 @@ pub enum Framework {
     System,
     /// Stateright's `ActorModel`, with its duplicating network.
     ActorModel,
+}
+
+/// In what order the application makes its requests.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequestOrder {
+    /// As it should: what makes sense, when it does. It repeats what may have got lost.
+    Orderly,
+    /// Any request at any time.
+    Any,
 }
 
 impl Framework {

@@ -1,0 +1,213 @@
+//! The application above Paxos, and what it has been told.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::fmt::{self, Debug};
+
+use quorate::paxos::{
+    Ballot, Durable, Message, Output, Progress, Published, Request, Rules, State, Timer,
+};
+use quorate::protocol::{ProcessId, Protocol};
+
+use crate::framework::RequestOrder;
+use crate::system::{Application, Envelope, Process};
+
+/// What is proposed.
+pub type Value = u8;
+
+/// The application: it has each proposer propose a value.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// How many proposers there are.
+    pub proposers: u16,
+    /// In what order it asks.
+    pub requests: RequestOrder,
+    /// How many ballots there are, from the lowest: a proposer begins none beyond.
+    pub ballots: u64,
+    /// Whether learners may ask.
+    pub inquiries: bool,
+}
+
+/// What the application has been told: the values that are chosen, and by whom. There should be one.
+#[derive(Clone, Default, Eq, Hash, PartialEq)]
+pub struct View {
+    /// Who has told which.
+    pub chosen: BTreeSet<(ProcessId, Value)>,
+}
+
+impl View {
+    /// The values that are chosen.
+    pub fn values(&self) -> BTreeSet<Value> {
+        self.chosen.iter().map(|(_, value)| *value).collect()
+    }
+
+    /// A process has told this.
+    pub fn told(&mut self, process: ProcessId, output: &Output<Value>) {
+        match output {
+            Output::Chosen(value) => {
+                self.chosen.insert((process, *value));
+            }
+            // Nothing has changed.
+            Output::Refused(_) => {}
+        }
+    }
+}
+
+impl Clients {
+    /// What a proposer proposes. Values fall while ballots rise: were the order the same, whoever took the highest value
+    /// for that of the highest ballot would not be found out.
+    pub fn value(&self, proposer: ProcessId) -> Value {
+        u8::try_from(self.proposers - proposer.0).expect("few proposers")
+    }
+
+    fn proposers(&self) -> impl Iterator<Item = ProcessId> + use<> {
+        (0..self.proposers).map(ProcessId)
+    }
+
+    /// What may be asked of a process in any order, and how many times.
+    pub fn any_order(&self, process: ProcessId) -> Vec<(Request<Value>, Option<u8>)> {
+        let values: BTreeSet<Value> = match process.0 < self.proposers {
+            true => self.proposers().map(|p| self.value(p)).collect(),
+            false => BTreeSet::from([self.value(ProcessId(0))]),
+        };
+        let propose = |value| (Request::Propose(value), None);
+        values.into_iter().map(propose).collect()
+    }
+
+    /// A ballot's number among all, from 1.
+    pub fn rank(&self, ballot: Ballot) -> u64 {
+        (ballot.round - 1) * u64::from(self.proposers) + u64::from(ballot.proposer.0) + 1
+    }
+
+    /// Whether a proposer that waits to campaign is kept from it, because there are no more ballots.
+    pub fn is_out_of_ballots(&self, process: ProcessId, knows: &State<Value>) -> bool {
+        match knows {
+            State::Proposer(proposer) => match &proposer.progress {
+                Progress::Waiting { heard } => {
+                    let next = Published.ballot(proposer.ballot(), Some(*heard), process);
+                    self.rank(next) > self.ballots
+                }
+                _ => false,
+            },
+            State::Acceptor(_) | State::Learner(_) => false,
+        }
+    }
+}
+
+impl<P> Application<P> for Clients
+where
+    P: Protocol<
+            Request = Request<Value>,
+            Output = Output<Value>,
+            State = State<Value>,
+            Message = Message<Value>,
+            Durable = Durable<Value>,
+            Timer = Timer,
+        >,
+{
+    type View = View;
+
+    fn initial(&self) -> View {
+        View::default()
+    }
+
+    fn requests(&self, _: &View, requests: &mut Vec<(ProcessId, Request<Value>)>) {
+        for proposer in self.proposers() {
+            match self.requests {
+                RequestOrder::Orderly => {
+                    requests.push((proposer, Request::Propose(self.value(proposer))));
+                }
+                RequestOrder::Any => {
+                    let all = self.any_order(proposer).into_iter();
+                    requests.extend(all.map(|(request, _)| (proposer, request)));
+                }
+            }
+        }
+    }
+
+    fn submitted(&self, _: &View, _: ProcessId, _: &Request<Value>) -> Option<View> {
+        None
+    }
+
+    fn told(&self, view: &View, process: ProcessId, output: &Output<Value>) -> Option<View> {
+        let mut next = view.clone();
+        next.told(process, output);
+        (next != *view).then_some(next)
+    }
+
+    fn forgets_spent(&self) -> bool {
+        true
+    }
+
+    fn is_spent(
+        &self,
+        envelope: &Envelope<Message<Value>>,
+        sender: &Process<P>,
+        receiver: &Process<P>,
+    ) -> bool {
+        match &envelope.message {
+            // Repeated or late: whoever has promised it may come to promise more, and to reject it.
+            Message::Prepare { ballot } => {
+                receiver.durable.promised >= Some(*ballot) && is_past(sender, *ballot, is_busy)
+            }
+            Message::Promise { ballot, .. } => is_past(receiver, *ballot, is_preparing),
+            Message::Rejected { ballot, .. } => is_past(receiver, *ballot, is_busy),
+            // What was proposed and accepted is history that is claimed about.
+            Message::Accept { .. }
+            | Message::Accepted { .. }
+            | Message::Decision { .. }
+            | Message::Inquire => false,
+        }
+    }
+
+    fn permits(&self, process: ProcessId, knows: &State<Value>, timer: &Timer) -> bool {
+        match timer {
+            Timer::Campaign => !self.is_out_of_ballots(process, knows),
+            Timer::Inquire => self.inquiries,
+            Timer::Resend => true,
+        }
+    }
+}
+
+/// Whether a proposer has begun a higher ballot for good, or will never again make such progress in this one: from
+/// there on it only goes forward, and a crash does not take it back to a phase.
+fn is_past<P>(proposer: &Process<P>, ballot: Ballot, progress: fn(&Progress<Value>) -> bool) -> bool
+where
+    P: Protocol<State = State<Value>, Durable = Durable<Value>>,
+{
+    let last = proposer.durable.campaign.as_ref().map(|(last, _)| *last);
+    match last.cmp(&Some(ballot)) {
+        Ordering::Less => false,
+        Ordering::Greater => true,
+        Ordering::Equal => match &proposer.state {
+            Some(State::Proposer(knows)) => {
+                knows.ballot() != Some(ballot) || !progress(&knows.progress)
+            }
+            _ => true,
+        },
+    }
+}
+
+fn is_preparing(progress: &Progress<Value>) -> bool {
+    matches!(progress, Progress::Preparing { .. })
+}
+
+fn is_busy(progress: &Progress<Value>) -> bool {
+    matches!(
+        progress,
+        Progress::Preparing { .. } | Progress::Accepting { .. }
+    )
+}
+
+impl Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.chosen.is_empty() {
+            return write!(f, "knows nothing");
+        }
+        for (number, (process, value)) in self.chosen.iter().enumerate() {
+            let separator = if number == 0 { "" } else { ", " };
+            write!(f, "{separator}{value} chosen, says {process:?}")?;
+        }
+        Ok(())
+    }
+}

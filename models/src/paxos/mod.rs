@@ -1,0 +1,50 @@
+//! Paxos in an environment: application, properties, instances, mutants.
+
+use quorate::paxos::{Paxos, Rules};
+
+use crate::checker::stateright_properties;
+use crate::entry::Claimed;
+use crate::system::System;
+
+pub mod application;
+pub mod entry;
+pub mod mutants;
+pub mod parameters;
+pub mod properties;
+
+use application::{Clients, Value};
+use parameters::Parameters;
+use properties::AnyPaxos;
+
+/// The protocol's processes in [`System`].
+pub type Model<P> = System<P, Clients>;
+
+/// The application that these parameters describe.
+pub fn clients(parameters: &Parameters) -> Clients {
+    Clients {
+        proposers: parameters.proposers,
+        requests: parameters.requests,
+        ballots: parameters.ballots,
+        inquiries: parameters.inquiries,
+    }
+}
+
+/// The protocol that these parameters describe, by the given rules. The parameters are valid.
+pub fn protocol<R: Rules>(parameters: &Parameters, rules: R) -> Paxos<Value, R> {
+    let quorums = parameters.quorums().expect("valid parameters");
+    let (proposers, learners) = (parameters.proposers.into(), parameters.learners.into());
+    Paxos::with_rules(proposers, learners, quorums, rules).expect("valid parameters")
+}
+
+/// The model of a protocol under these parameters, and what is claimed of it.
+pub fn model<P: AnyPaxos>(parameters: &Parameters, protocol: P) -> Claimed<Model<P>> {
+    let properties = properties::properties(parameters);
+    let environment = parameters.environment.clone();
+    let mut model = System::new(protocol, clients(parameters), environment);
+    model.properties = stateright_properties(&properties);
+    Claimed {
+        model,
+        properties,
+        fairness: Vec::new(),
+    }
+}

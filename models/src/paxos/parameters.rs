@@ -1,0 +1,294 @@
+//! The parameters of a Paxos model, and its named instances.
+
+use clap::Args;
+use quorate::paxos::{ConfigurationError, Quorums};
+use serde::Serialize;
+
+use crate::entry::Instance;
+use crate::framework::{Framework, RequestOrder};
+use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet};
+
+/// Everything that distinguishes one instance of the model from another.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Parameters {
+    /// Whose environment.
+    pub framework: Framework,
+    /// How many proposers, each with a value of its own.
+    pub proposers: u16,
+    /// How many acceptors.
+    pub acceptors: u16,
+    /// How many learners.
+    pub learners: u16,
+    /// How many ballots.
+    pub ballots: u64,
+    /// How many acceptors are a quorum of the first phase; 0 for a majority.
+    pub phase_1: u16,
+    /// How many acceptors are a quorum of the second phase; 0 for a majority.
+    pub phase_2: u16,
+    /// Whether learners may ask: needed only where messages are lost for good.
+    pub inquiries: bool,
+    /// In what order the application asks.
+    pub requests: RequestOrder,
+    /// What the environment may do.
+    #[serde(flatten)]
+    pub environment: Environment,
+}
+
+impl Default for Parameters {
+    /// 2 proposers, 3 acceptors, a learner, 3 ballots, in an asynchronous network without crashes.
+    fn default() -> Self {
+        Self {
+            framework: Framework::System,
+            proposers: 2,
+            acceptors: 3,
+            learners: 1,
+            ballots: 3,
+            phase_1: 0,
+            phase_2: 0,
+            inquiries: false,
+            requests: RequestOrder::Orderly,
+            environment: Environment::default(),
+        }
+    }
+}
+
+impl Parameters {
+    /// The quorums.
+    ///
+    /// # Errors
+    ///
+    /// If they need not intersect.
+    pub fn quorums(&self) -> Result<Quorums, ConfigurationError> {
+        let acceptors = usize::from(self.acceptors);
+        let count = |wanted: u16| match wanted {
+            0 => acceptors / 2 + 1,
+            count => count.into(),
+        };
+        Quorums::counts(acceptors, count(self.phase_1), count(self.phase_2))
+    }
+
+    /// Why these parameters make no sense, if they do not.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the parameter and says what to do.
+    pub fn validate(&self) -> Result<(), String> {
+        let processes = [self.proposers, self.acceptors, self.learners];
+        let processes: usize = processes.into_iter().map(usize::from).sum();
+        if self.proposers == 0 {
+            return Err("proposers 0 leaves nobody to propose anything: give at least 1".into());
+        }
+        if processes > usize::from(ProcessSet::PROCESSES_MAX) {
+            return Err(format!(
+                "proposers, acceptors and learners are {processes} processes, and a model has at most {}",
+                ProcessSet::PROCESSES_MAX
+            ));
+        }
+        self.quorums().map_err(|error| error.to_string())?;
+        if self.ballots < u64::from(self.proposers) {
+            return Err(format!(
+                "ballots {} leaves some of the {} proposers without any: give at least {}",
+                self.ballots, self.proposers, self.proposers
+            ));
+        }
+        self.framework.validate(&self.environment, self.requests)?;
+        self.environment.validate(processes)
+    }
+}
+
+/// All named instances.
+pub fn instances() -> Vec<Instance<Parameters>> {
+    let instance = |name, summary, by_default, parameters| Instance {
+        name,
+        summary,
+        by_default,
+        parameters,
+    };
+    let three = Parameters::default();
+    let crashes = |crashes, ballots| Parameters {
+        ballots,
+        environment: Environment {
+            crashes,
+            ..Environment::default()
+        },
+        ..Parameters::default()
+    };
+    vec![
+        instance(
+            "default",
+            "2 proposers, 3 acceptors, 3 ballots: messages are lost, repeated and late",
+            true,
+            three.clone(),
+        ),
+        instance(
+            "crash",
+            "2 proposers, 3 acceptors, 2 ballots, a crash and a recovery",
+            true,
+            crashes(1, 2),
+        ),
+        instance(
+            "buffered",
+            "2 proposers, 3 acceptors, 2 ballots, a crash, buffered disk",
+            true,
+            Parameters {
+                environment: Environment {
+                    crashes: 1,
+                    disk: Disk::Buffered,
+                    ..Environment::default()
+                },
+                ..crashes(1, 2)
+            },
+        ),
+        instance(
+            "two",
+            "2 proposers, 2 acceptors, 3 ballots, a crash",
+            true,
+            Parameters {
+                acceptors: 2,
+                ..crashes(1, 3)
+            },
+        ),
+        instance(
+            "flexible",
+            "2 proposers, 4 acceptors, 2 ballots, 3 acceptors promise and 2 accept",
+            true,
+            Parameters {
+                acceptors: 4,
+                ballots: 2,
+                phase_1: 3,
+                phase_2: 2,
+                ..three.clone()
+            },
+        ),
+        instance(
+            "any-order",
+            "2 proposers, 2 acceptors, 2 ballots, an application that asks for any value",
+            true,
+            Parameters {
+                acceptors: 2,
+                ballots: 2,
+                requests: RequestOrder::Any,
+                ..three.clone()
+            },
+        ),
+        instance(
+            "bag",
+            "2 proposers, 2 acceptors, 2 ballots, each message is delivered once",
+            true,
+            Parameters {
+                acceptors: 2,
+                ballots: 2,
+                environment: Environment {
+                    network: NetworkKind::Bag,
+                    ..Environment::default()
+                },
+                ..three.clone()
+            },
+        ),
+        instance(
+            "two-ballots",
+            "2 proposers, 2 acceptors, 2 ballots",
+            false,
+            Parameters {
+                acceptors: 2,
+                ballots: 2,
+                ..three.clone()
+            },
+        ),
+        instance(
+            "three-two-ballots",
+            "2 proposers, 3 acceptors, 2 ballots",
+            false,
+            Parameters {
+                ballots: 2,
+                ..three.clone()
+            },
+        ),
+        instance(
+            "two-learners",
+            "2 proposers, 2 acceptors, 2 learners, 2 ballots",
+            false,
+            Parameters {
+                acceptors: 2,
+                learners: 2,
+                ballots: 2,
+                ..three.clone()
+            },
+        ),
+        instance(
+            "crash-any",
+            "2 proposers, 2 acceptors, 2 ballots, a crash, an application that asks for any value",
+            false,
+            Parameters {
+                acceptors: 2,
+                requests: RequestOrder::Any,
+                ..crashes(1, 2)
+            },
+        ),
+        instance(
+            "four-ballots",
+            "2 proposers, 3 acceptors, 4 ballots",
+            false,
+            Parameters {
+                ballots: 4,
+                ..three.clone()
+            },
+        ),
+    ]
+}
+
+/// Command-line flags that override an instance's parameters.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ParameterFlags {
+    /// Whose environment the processes are placed in
+    #[arg(long, value_enum)]
+    pub framework: Option<Framework>,
+    /// Proposers
+    #[arg(long, value_name = "COUNT")]
+    pub proposers: Option<u16>,
+    /// Acceptors
+    #[arg(long, value_name = "COUNT")]
+    pub acceptors: Option<u16>,
+    /// Learners
+    #[arg(long, value_name = "COUNT")]
+    pub learners: Option<u16>,
+    /// Ballots
+    #[arg(long, value_name = "COUNT")]
+    pub ballots: Option<u64>,
+    /// Acceptors that are a quorum of the first phase; 0 for a majority
+    #[arg(long, value_name = "COUNT")]
+    pub phase_1: Option<u16>,
+    /// Acceptors that are a quorum of the second phase; 0 for a majority
+    #[arg(long, value_name = "COUNT")]
+    pub phase_2: Option<u16>,
+    /// Whether learners may ask
+    #[arg(long, value_name = "BOOL")]
+    pub inquiries: Option<bool>,
+    /// In what order the application asks
+    #[arg(long, value_enum)]
+    pub requests: Option<RequestOrder>,
+    #[command(flatten)]
+    environment: EnvironmentFlags,
+}
+
+impl ParameterFlags {
+    /// The parameters with the given flags in place of their own values.
+    pub fn apply(&self, mut parameters: Parameters) -> Parameters {
+        fn put<T: Copy>(target: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *target = value;
+            }
+        }
+        put(&mut parameters.framework, self.framework);
+        put(&mut parameters.proposers, self.proposers);
+        put(&mut parameters.acceptors, self.acceptors);
+        put(&mut parameters.learners, self.learners);
+        put(&mut parameters.ballots, self.ballots);
+        put(&mut parameters.phase_1, self.phase_1);
+        put(&mut parameters.phase_2, self.phase_2);
+        put(&mut parameters.inquiries, self.inquiries);
+        put(&mut parameters.requests, self.requests);
+        self.environment.apply(&mut parameters.environment);
+        parameters
+    }
+}

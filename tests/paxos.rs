@@ -1,0 +1,248 @@
+//! Paxos: quorums, ballots, and that states which differ in spent messages only are one.
+
+use std::collections::HashSet;
+
+use quorate::paxos::{
+    AcceptorSet, Ballot, ConfigurationError, Paxos, Phase, Published, Quorums, Rules,
+};
+use quorate::protocol::ProcessId;
+use quorate_models::paxos::application::Value;
+use quorate_models::paxos::parameters::instances;
+use quorate_models::paxos::{clients, protocol};
+use quorate_models::system::{Application, Envelope, System, SystemState};
+use stateright::Model;
+
+fn set(acceptors: &[usize]) -> AcceptorSet {
+    acceptors.iter().copied().collect()
+}
+
+#[test]
+fn majorities_of_every_size_are_quorums_and_halves_are_not() {
+    for acceptors in 1..=9 {
+        let quorums = Quorums::majorities(acceptors).expect("majorities intersect");
+        let first = |count| (0..count).collect::<AcceptorSet>();
+        for phase in [Phase::One, Phase::Two] {
+            assert!(quorums.is_quorum(phase, first(acceptors / 2 + 1)));
+            assert!(!quorums.is_quorum(phase, first(acceptors / 2)));
+        }
+    }
+}
+
+#[test]
+fn quorums_that_need_not_intersect_are_refused_and_two_of_them_named() {
+    let refused = Quorums::counts(4, 2, 2).expect_err("2 + 2 is not more than 4");
+    let ConfigurationError::Disjoint { one, two } = &refused else {
+        panic!("{refused}");
+    };
+    assert_eq!((one.len(), two.len()), (2, 2));
+    assert!(one.iter().all(|acceptor| !two.contains(acceptor)));
+    assert!(refused.to_string().contains("ask for more in either phase"));
+    assert!(Quorums::counts(4, 3, 2).is_ok());
+    assert!(Quorums::counts(4, 2, 3).is_ok());
+    assert!(matches!(
+        Quorums::weights(vec![3, 1, 1, 1], 3, 3),
+        Err(ConfigurationError::Disjoint { .. })
+    ));
+    assert!(Quorums::weights(vec![3, 1, 1, 1], 4, 3).is_ok());
+    assert!(Quorums::weights(vec![u64::MAX, u64::MAX], u64::MAX, u64::MAX).is_err());
+}
+
+#[test]
+fn a_row_and_a_column_of_a_grid_always_intersect() {
+    let quorums = Quorums::grid(6, 3).expect("two full rows");
+    assert!(quorums.is_quorum(Phase::One, set(&[3, 4, 5])));
+    assert!(!quorums.is_quorum(Phase::One, set(&[0, 1, 3, 4])));
+    assert!(quorums.is_quorum(Phase::Two, set(&[1, 4])));
+    assert!(!quorums.is_quorum(Phase::Two, set(&[0, 1, 2])));
+}
+
+#[test]
+fn quorums_that_make_no_sense_are_refused_with_a_reason() {
+    let reasons = [
+        Quorums::majorities(0),
+        Quorums::majorities(17),
+        Quorums::counts(3, 4, 1),
+        Quorums::grid(5, 2),
+        Quorums::grid(4, 0),
+    ];
+    for reason in reasons {
+        let reason = reason.expect_err("no sense").to_string();
+        assert!(reason.contains("give") || reason.contains("ask for") || reason.contains("needs"));
+    }
+    let three = || Quorums::majorities(3).expect("majorities intersect");
+    assert!(Paxos::<Value>::new(0, 1, three()).is_err());
+    assert!(Paxos::<Value>::new(70_000, 1, three()).is_err());
+}
+
+#[test]
+fn the_next_ballot_is_the_lowest_above_all_that_are_known_and_its_proposers_own() {
+    let ballot = |round, proposer| Ballot {
+        round,
+        proposer: ProcessId(proposer),
+    };
+    let mut known: Vec<Option<Ballot>> = vec![None];
+    known.extend((1..5).flat_map(|round| (0..3).map(move |p| Some(ballot(round, p)))));
+    for &last in &known {
+        for &heard in &known {
+            for proposer in (0..3).map(ProcessId) {
+                let next = Published.ballot(last, heard, proposer);
+                assert_eq!(next.proposer, proposer);
+                assert!(Some(next) > last && Some(next) > heard);
+                let before = next.round.checked_sub(1).filter(|round| *round > 0);
+                let before = before.map(|round| ballot(round, proposer.0));
+                assert!(before <= last.max(heard), "{next:?} is not the lowest");
+            }
+        }
+    }
+}
+
+/// The application, but that nothing is forgotten.
+#[derive(Clone)]
+struct Remembering(quorate_models::paxos::application::Clients);
+
+type Protocol = Paxos<Value>;
+
+impl Application<Protocol> for Remembering {
+    type View = quorate_models::paxos::application::View;
+
+    fn initial(&self) -> Self::View {
+        Application::<Protocol>::initial(&self.0)
+    }
+
+    fn requests(
+        &self,
+        view: &Self::View,
+        requests: &mut Vec<(ProcessId, quorate::paxos::Request<Value>)>,
+    ) {
+        Application::<Protocol>::requests(&self.0, view, requests);
+    }
+
+    fn submitted(
+        &self,
+        view: &Self::View,
+        process: ProcessId,
+        request: &quorate::paxos::Request<Value>,
+    ) -> Option<Self::View> {
+        Application::<Protocol>::submitted(&self.0, view, process, request)
+    }
+
+    fn told(
+        &self,
+        view: &Self::View,
+        process: ProcessId,
+        output: &quorate::paxos::Output<Value>,
+    ) -> Option<Self::View> {
+        Application::<Protocol>::told(&self.0, view, process, output)
+    }
+
+    fn permits(
+        &self,
+        process: ProcessId,
+        knows: &quorate::paxos::State<Value>,
+        timer: &quorate::paxos::Timer,
+    ) -> bool {
+        Application::<Protocol>::permits(&self.0, process, knows, timer)
+    }
+}
+
+/// A state in words, without the messages that are spent.
+fn without_spent<A: Application<Protocol>>(
+    clients: &quorate_models::paxos::application::Clients,
+    state: &SystemState<Protocol, A>,
+) -> Vec<String> {
+    let mut lines: Vec<String> = (state.processes())
+        .map(|(_, process)| {
+            let pending: Vec<_> = process.hold_back.pending().collect();
+            format!("{:?} {:?} {pending:?}", process.state, process.durable)
+        })
+        .collect();
+    let is_spent = |envelope: &&Envelope<_>| {
+        let sender = &state.processes[envelope.from.index()];
+        let receiver = &state.processes[envelope.to.index()];
+        Application::<Protocol>::is_spent(clients, envelope, sender, receiver)
+    };
+    let in_flight: Vec<_> = state.network.in_flight().collect();
+    let mut left: Vec<String> = (in_flight.iter())
+        .filter(|envelope| !is_spent(&&***envelope))
+        .map(|envelope| format!("{envelope:?}"))
+        .collect();
+    left.sort();
+    lines.extend(left);
+    lines.push(format!("{:?} {}", state.view, state.crashes));
+    lines
+}
+
+fn all_states<M: Model<State: Clone + Eq + std::hash::Hash>>(model: &M) -> HashSet<M::State> {
+    let mut all: HashSet<M::State> = model.init_states().into_iter().collect();
+    let mut frontier: Vec<M::State> = all.iter().cloned().collect();
+    while let Some(state) = frontier.pop() {
+        for (_, next) in model.next_steps(&state) {
+            if all.insert(next.clone()) {
+                frontier.push(next);
+            }
+        }
+    }
+    all
+}
+
+/// Each state of the model without spent messages is one of the whole model, with them left out, and the other way
+/// round; and what can happen next is the same.
+#[test]
+fn forgetting_spent_messages_loses_no_state_and_no_step() {
+    let mut parameters = (instances().into_iter())
+        .find(|instance| instance.name == "two-ballots")
+        .expect("a named instance")
+        .parameters;
+    for crashes in [0, 1] {
+        parameters.environment.crashes = crashes;
+        // A crash makes the whole model large: one ballot is then enough to repeat.
+        parameters.ballots = 2;
+        let clients = clients(&parameters);
+        let paxos = || protocol(&parameters, Published);
+        let environment = parameters.environment.clone();
+        let small = System::new(paxos(), clients.clone(), environment.clone());
+        let whole = System::new(paxos(), Remembering(clients.clone()), environment);
+        let small_states = all_states(&small);
+        let whole_states = all_states(&whole);
+        assert!(small_states.len() < whole_states.len());
+        let small_words: HashSet<_> = small_states
+            .iter()
+            .map(|s| without_spent(&clients, s))
+            .collect();
+        assert_eq!(
+            small_words.len(),
+            small_states.len(),
+            "nothing spent is left"
+        );
+        let whole_words: HashSet<_> = whole_states
+            .iter()
+            .map(|s| without_spent(&clients, s))
+            .collect();
+        let least = |words: &HashSet<Vec<String>>, of: &HashSet<Vec<String>>| {
+            let only = words.difference(of).min_by_key(|words| words.len());
+            only.map(|words| words.join("\n"))
+        };
+        assert_eq!(least(&small_words, &whole_words), None, "only without");
+        assert_eq!(least(&whole_words, &small_words), None, "only in the whole");
+        let step = |from: Vec<String>, to: Vec<String>| (from != to).then_some((from, to));
+        let mut small_steps = HashSet::new();
+        for state in &small_states {
+            for (_, next) in small.next_steps(state) {
+                small_steps.extend(step(
+                    without_spent(&clients, state),
+                    without_spent(&clients, &next),
+                ));
+            }
+        }
+        let mut whole_steps = HashSet::new();
+        for state in &whole_states {
+            for (_, next) in whole.next_steps(state) {
+                whole_steps.extend(step(
+                    without_spent(&clients, state),
+                    without_spent(&clients, &next),
+                ));
+            }
+        }
+        assert!(small_steps == whole_steps);
+    }
+}
