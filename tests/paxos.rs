@@ -6,7 +6,7 @@ use quorate::paxos::{
     AcceptorSet, Ballot, ConfigurationError, Paxos, Phase, Published, Quorums, Rules,
 };
 use quorate::protocol::ProcessId;
-use quorate_models::paxos::application::Value;
+use quorate_models::paxos::application::{Clients, Value};
 use quorate_models::paxos::parameters::instances;
 use quorate_models::paxos::{clients, protocol};
 use quorate_models::system::{Application, Envelope, System, SystemState};
@@ -96,60 +96,10 @@ fn the_next_ballot_is_the_lowest_above_all_that_are_known_and_its_proposers_own(
     }
 }
 
-/// The application, but that nothing is forgotten.
-#[derive(Clone)]
-struct Remembering(quorate_models::paxos::application::Clients);
-
 type Protocol = Paxos<Value>;
 
-impl Application<Protocol> for Remembering {
-    type View = quorate_models::paxos::application::View;
-
-    fn initial(&self) -> Self::View {
-        Application::<Protocol>::initial(&self.0)
-    }
-
-    fn requests(
-        &self,
-        view: &Self::View,
-        requests: &mut Vec<(ProcessId, quorate::paxos::Request<Value>)>,
-    ) {
-        Application::<Protocol>::requests(&self.0, view, requests);
-    }
-
-    fn submitted(
-        &self,
-        view: &Self::View,
-        process: ProcessId,
-        request: &quorate::paxos::Request<Value>,
-    ) -> Option<Self::View> {
-        Application::<Protocol>::submitted(&self.0, view, process, request)
-    }
-
-    fn told(
-        &self,
-        view: &Self::View,
-        process: ProcessId,
-        output: &quorate::paxos::Output<Value>,
-    ) -> Option<Self::View> {
-        Application::<Protocol>::told(&self.0, view, process, output)
-    }
-
-    fn permits(
-        &self,
-        process: ProcessId,
-        knows: &quorate::paxos::State<Value>,
-        timer: &quorate::paxos::Timer,
-    ) -> bool {
-        Application::<Protocol>::permits(&self.0, process, knows, timer)
-    }
-}
-
 /// A state in words, without the messages that are spent.
-fn without_spent<A: Application<Protocol>>(
-    clients: &quorate_models::paxos::application::Clients,
-    state: &SystemState<Protocol, A>,
-) -> Vec<String> {
+fn without_spent(clients: &Clients, state: &SystemState<Protocol, Clients>) -> Vec<String> {
     let mut lines: Vec<String> = (state.processes())
         .map(|(_, process)| {
             let pending: Vec<_> = process.hold_back.pending().collect();
@@ -198,10 +148,14 @@ fn forgetting_spent_messages_loses_no_state_and_no_step() {
         // A crash makes the whole model large: one ballot is then enough to repeat.
         parameters.ballots = 2;
         let clients = clients(&parameters);
+        let remembering = Clients {
+            forgets_spent: false,
+            ..clients.clone()
+        };
         let paxos = || protocol(&parameters, Published);
         let environment = parameters.environment.clone();
         let small = System::new(paxos(), clients.clone(), environment.clone());
-        let whole = System::new(paxos(), Remembering(clients.clone()), environment);
+        let whole = System::new(paxos(), remembering, environment);
         let small_states = all_states(&small);
         let whole_states = all_states(&whole);
         assert!(small_states.len() < whole_states.len());

@@ -26,6 +26,8 @@ pub struct Clients {
     pub ballots: u64,
     /// Whether learners may ask.
     pub inquiries: bool,
+    /// Whether messages that can change nothing any more are forgotten.
+    pub forgets_spent: bool,
 }
 
 /// What the application has been told: the values that are chosen, and by whom. There should be one.
@@ -136,7 +138,7 @@ where
     }
 
     fn forgets_spent(&self) -> bool {
-        true
+        self.forgets_spent
     }
 
     fn is_spent(

@@ -26,6 +26,7 @@ pub fn clients(parameters: &Parameters) -> Clients {
         requests: parameters.requests,
         ballots: parameters.ballots,
         inquiries: parameters.inquiries,
+        forgets_spent: parameters.forgets_spent,
     }
 }
 

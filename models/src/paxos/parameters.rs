@@ -27,6 +27,8 @@ pub struct Parameters {
     pub phase_2: u16,
     /// Whether learners may ask: needed only where messages are lost for good.
     pub inquiries: bool,
+    /// Whether messages that can change nothing any more are forgotten.
+    pub forgets_spent: bool,
     /// In what order the application asks.
     pub requests: RequestOrder,
     /// What the environment may do.
@@ -46,6 +48,7 @@ impl Default for Parameters {
             phase_1: 0,
             phase_2: 0,
             inquiries: false,
+            forgets_spent: true,
             requests: RequestOrder::Orderly,
             environment: Environment::default(),
         }
@@ -113,6 +116,16 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         },
         ..Parameters::default()
     };
+    let buffered = |acceptors, pending_max| Parameters {
+        acceptors,
+        environment: Environment {
+            crashes: 1,
+            disk: Disk::Buffered,
+            pending_max,
+            ..Environment::default()
+        },
+        ..crashes(1, 2)
+    };
     vec![
         instance(
             "default",
@@ -128,16 +141,15 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         ),
         instance(
             "buffered",
-            "2 proposers, 3 acceptors, 2 ballots, a crash, buffered disk",
+            "2 proposers, 3 acceptors, 2 ballots, a crash, a disk with one write at a time",
             true,
-            Parameters {
-                environment: Environment {
-                    crashes: 1,
-                    disk: Disk::Buffered,
-                    ..Environment::default()
-                },
-                ..crashes(1, 2)
-            },
+            buffered(3, 1),
+        ),
+        instance(
+            "two-buffered",
+            "2 proposers, 2 acceptors, 2 ballots, a crash, a disk with two writes at a time",
+            true,
+            buffered(2, 2),
         ),
         instance(
             "two",
@@ -186,6 +198,18 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             },
         ),
         instance(
+            "inquiring",
+            "2 proposers, 2 acceptors, 2 learners that ask, 2 ballots",
+            true,
+            Parameters {
+                acceptors: 2,
+                learners: 2,
+                ballots: 2,
+                inquiries: true,
+                ..three.clone()
+            },
+        ),
+        instance(
             "two-ballots",
             "2 proposers, 2 acceptors, 2 ballots",
             false,
@@ -226,7 +250,13 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             },
         ),
         instance(
-            "four-ballots",
+            "large-buffered",
+            "2 proposers, 3 acceptors, 2 ballots, a crash, a disk with two writes at a time",
+            false,
+            buffered(3, 2),
+        ),
+        instance(
+            "large",
             "2 proposers, 3 acceptors, 4 ballots",
             false,
             Parameters {
@@ -264,6 +294,9 @@ pub struct ParameterFlags {
     /// Whether learners may ask
     #[arg(long, value_name = "BOOL")]
     pub inquiries: Option<bool>,
+    /// Whether messages that can change nothing any more are forgotten
+    #[arg(long, value_name = "BOOL")]
+    pub forgets_spent: Option<bool>,
     /// In what order the application asks
     #[arg(long, value_enum)]
     pub requests: Option<RequestOrder>,
@@ -287,6 +320,7 @@ impl ParameterFlags {
         put(&mut parameters.phase_1, self.phase_1);
         put(&mut parameters.phase_2, self.phase_2);
         put(&mut parameters.inquiries, self.inquiries);
+        put(&mut parameters.forgets_spent, self.forgets_spent);
         put(&mut parameters.requests, self.requests);
         self.environment.apply(&mut parameters.environment);
         parameters

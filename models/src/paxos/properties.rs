@@ -79,9 +79,14 @@ pub fn properties<P: AnyPaxos>(parameters: &Parameters) -> Vec<Property<Model<P>
             "a value is learned",
             Sometimes(|_, state: &ModelState<P>| !state.view.chosen.is_empty()),
         ),
-        Property::holds("a proposer is rejected", Sometimes(is_rejected)),
     ];
-    // There every message that was ever sent is still there.
+    if parameters.proposers > 1 {
+        properties.push(Property::holds(
+            "a proposer is rejected",
+            Sometimes(is_rejected),
+        ));
+    }
+    // There every message that was ever sent is still there, unless it is spent.
     if environment.network == NetworkKind::Set && environment.drops == 0 {
         properties.extend([
             Property::holds(
