@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AcceptorSet, Message, Output, Paxos, Phase, Refusal, Rules, Timer, Vote};
+use super::{AcceptorSet, Message, Output, Paxos, Phase, Refusal, Request, Rules, Timer, Vote};
 use crate::protocol::{Data, Effects, Input, ProcessId};
 
 /// What a learner knows. None of it is on disk: after a restart it asks.
@@ -75,7 +75,12 @@ impl<V: Data, R: Rules> Paxos<V, R> {
                 let all = all.chain(self.acceptors()).chain(self.learners());
                 effects.send_all(all.filter(|process| *process != me), &Message::Inquire);
             }
-            Input::Submit(_) => effects.emit(Output::Refused(Refusal::Role)),
+            Input::Submit(Request::Read) => {
+                if let Learner::Learned(value) = learner {
+                    effects.emit(Output::Chosen(value.clone()));
+                }
+            }
+            Input::Submit(Request::Propose(_)) => effects.emit(Output::Refused(Refusal::Role)),
             Input::Start(_)
             | Input::Timeout(Timer::Campaign | Timer::Resend)
             | Input::Durable(_) => {}
@@ -89,8 +94,16 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         vote: Vote<V>,
         effects: &mut Effects<Self>,
     ) {
-        let Learner::Counting(votes) = learner else {
-            return;
+        let votes = match learner {
+            Learner::Counting(votes) => votes,
+            Learner::Learned(value) => {
+                // Whoever still asks acceptors has missed it.
+                if self.is_proposer(vote.0.proposer) {
+                    let value = value.clone();
+                    effects.send(vote.0.proposer, Message::Decision { value });
+                }
+                return;
+            }
         };
         if votes
             .get(&acceptor)

@@ -166,6 +166,8 @@ pub enum Request<V> {
     /// Proposer: have a value chosen, this one if no other is. Answered by [`Output::Chosen`], with the value that
     /// was chosen. A proposer proposes once.
     Propose(V),
+    /// Learner: tell what is chosen. Answered by [`Output::Chosen`], at once if it is known here, or else when it is.
+    Read,
 }
 
 /// What a process tells the application, at least once.
@@ -182,7 +184,7 @@ pub enum Output<V> {
 pub enum Refusal {
     /// The proposer is busy with another value; it will tell which is chosen.
     Busy,
-    /// The request is one for a proposer.
+    /// The request is one for another role.
     Role,
 }
 

@@ -81,6 +81,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
                 }
             }
             Input::Submit(Request::Propose(value)) => self.propose(me, proposer, value, effects),
+            Input::Submit(Request::Read) => effects.emit(Output::Refused(Refusal::Role)),
             Input::Receive { from, message } => {
                 self.receive_at_proposer(me, proposer, from, message, effects);
             }
