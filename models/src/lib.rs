@@ -2,6 +2,7 @@
 //!
 //! * [`system`] places any protocol's processes in an environment: a `stateright::Model`.
 //! * [`checker`] visits every state of any `stateright::Model`.
+//! * [`quotient`] takes states for one that are equal but for names.
 //! * [`mutant`] turns a protocol into a wrong one, from outside.
 //! * [`actor`] makes any protocol a `stateright::actor::Actor`.
 //! * [`explorer`] serves a model in Stateright's web Explorer.
@@ -20,6 +21,7 @@ pub mod explorer;
 pub mod framework;
 pub mod mutant;
 pub mod paxos;
+pub mod quotient;
 pub mod report;
 pub mod system;
 pub mod three_phase_commit;

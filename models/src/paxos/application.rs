@@ -22,12 +22,14 @@ pub struct Clients {
     pub proposers: u16,
     /// In what order it asks.
     pub requests: RequestOrder,
-    /// How many ballots there are, from the lowest: a proposer begins none beyond.
+    /// How many ballots there are, from the lowest: a proposer begins none beyond. 0 for any number.
     pub ballots: u64,
     /// Whether learners may ask.
     pub inquiries: bool,
     /// Whether messages that can change nothing any more are forgotten.
     pub forgets_spent: bool,
+    /// Whether what was proposed is not forgotten, because it is claimed about.
+    pub keeps_proposals: bool,
 }
 
 /// What the application has been told: the values that are chosen, and by whom. There should be one.
@@ -87,7 +89,7 @@ impl Clients {
             State::Proposer(proposer) => match &proposer.progress {
                 Progress::Waiting { heard } => {
                     let next = Published.ballot(proposer.ballot(), Some(*heard), process);
-                    self.rank(next) > self.ballots
+                    self.ballots > 0 && self.rank(next) > self.ballots
                 }
                 _ => false,
             },
@@ -154,11 +156,13 @@ where
             }
             Message::Promise { ballot, .. } => is_past(receiver, *ballot, is_preparing),
             Message::Rejected { ballot, .. } => is_past(receiver, *ballot, is_busy),
-            // What was proposed and accepted is history that is claimed about.
-            Message::Accept { .. }
-            | Message::Accepted { .. }
-            | Message::Decision { .. }
-            | Message::Inquire => false,
+            // It will be rejected, and that will be late too.
+            Message::Accept { ballot, .. } => {
+                !self.keeps_proposals
+                    && receiver.durable.promised > Some(*ballot)
+                    && is_past(sender, *ballot, is_busy)
+            }
+            Message::Accepted { .. } | Message::Decision { .. } | Message::Inquire => false,
         }
     }
 

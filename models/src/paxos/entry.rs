@@ -7,7 +7,7 @@ use quorate::paxos::Published;
 
 use super::mutants::MUTANTS;
 use super::parameters::{ParameterFlags, Parameters, instances};
-use super::{model, protocol};
+use super::{model, protocol, unbounded_model};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
 use crate::entry::{Instance, check, check_mutant, instance, json, mutant, name_with_changes};
@@ -19,6 +19,9 @@ use crate::report::{CheckReport, Engine, MutantReport};
 pub struct PaxosEntry;
 
 const NAME: &str = "paxos";
+
+/// How many turns are shown of a run that goes round.
+const TURNS: usize = 3;
 
 /// An instance, and its parameters with the given flags in place of its own.
 fn parameters(
@@ -66,14 +69,24 @@ impl Entry for PaxosEntry {
             name_with_changes(&instance, &parameters),
             json(&parameters),
         );
-        Ok(check(
-            named,
-            || model(&parameters, protocol(&parameters, Published)),
-            |system| &mut system.properties,
-            engine,
-            options,
-            |system, run| system.sentences(run),
-        ))
+        Ok(match parameters.is_unbounded() {
+            false => check(
+                named,
+                || model(&parameters, protocol(&parameters, Published)),
+                |system| &mut system.properties,
+                engine,
+                options,
+                |system, run| system.sentences(run),
+            ),
+            true => check(
+                named,
+                || unbounded_model(&parameters, protocol(&parameters, Published)),
+                |quotient| &mut quotient.properties,
+                engine,
+                options,
+                |quotient, run| quotient.model.sentences(&quotient.unroll(run, TURNS)),
+            ),
+        })
     }
 
     fn check_mutant(&self, name: &str, options: &Options<'_>) -> Result<MutantReport, UsageError> {
@@ -96,8 +109,12 @@ impl Entry for PaxosEntry {
         match subject {
             Subject::Instance(name) => {
                 let (_, parameters) = parameters(name, flags)?;
-                let claimed = model(&parameters, protocol(&parameters, Published));
-                explorer::serve(claimed.model, address).map_err(served)
+                let protocol = protocol(&parameters, Published);
+                match parameters.is_unbounded() {
+                    false => explorer::serve(model(&parameters, protocol).model, address),
+                    true => explorer::serve(unbounded_model(&parameters, protocol).model, address),
+                }
+                .map_err(served)
             }
             Subject::Mutant { name, instance } => {
                 let mutant = mutant(NAME, name, MUTANTS)?;

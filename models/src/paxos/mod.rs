@@ -7,12 +7,15 @@ use crate::entry::Claimed;
 use crate::system::System;
 
 pub mod application;
+pub mod ballots;
 pub mod entry;
+pub mod liveness;
 pub mod mutants;
 pub mod parameters;
 pub mod properties;
 
 use application::{Clients, Value};
+use liveness::Unbounded;
 use parameters::Parameters;
 use properties::AnyPaxos;
 
@@ -27,6 +30,7 @@ pub fn clients(parameters: &Parameters) -> Clients {
         ballots: parameters.ballots,
         inquiries: parameters.inquiries,
         forgets_spent: parameters.forgets_spent,
+        keeps_proposals: parameters.keeps_proposals(),
     }
 }
 
@@ -47,5 +51,19 @@ pub fn model<P: AnyPaxos>(parameters: &Parameters, protocol: P) -> Claimed<Model
         model,
         properties,
         fairness: Vec::new(),
+    }
+}
+
+/// The model with any number of ballots, and what is claimed of it.
+pub fn unbounded_model<P: AnyPaxos>(parameters: &Parameters, protocol: P) -> Claimed<Unbounded<P>> {
+    let properties = liveness::properties(parameters);
+    let environment = parameters.environment.clone();
+    let system = System::new(protocol, clients(parameters), environment);
+    let mut model = liveness::unbounded(system);
+    model.properties = stateright_properties(&properties);
+    Claimed {
+        model,
+        properties,
+        fairness: liveness::fairness(parameters),
     }
 }

@@ -4,9 +4,12 @@ use clap::Args;
 use quorate::paxos::{ConfigurationError, Quorums};
 use serde::Serialize;
 
+use super::ballots::PROPOSERS_MAX;
 use crate::entry::Instance;
 use crate::framework::{Framework, RequestOrder};
-use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet};
+use crate::system::{
+    Campaigns, Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers,
+};
 
 /// Everything that distinguishes one instance of the model from another.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -19,7 +22,7 @@ pub struct Parameters {
     pub acceptors: u16,
     /// How many learners.
     pub learners: u16,
-    /// How many ballots.
+    /// How many ballots; 0 for any number, of which states know the order only.
     pub ballots: u64,
     /// How many acceptors are a quorum of the first phase; 0 for a majority.
     pub phase_1: u16,
@@ -88,7 +91,9 @@ impl Parameters {
             ));
         }
         self.quorums().map_err(|error| error.to_string())?;
-        if self.ballots < u64::from(self.proposers) {
+        if self.is_unbounded() {
+            self.validate_unbounded()?;
+        } else if self.ballots < u64::from(self.proposers) {
             return Err(format!(
                 "ballots {} leaves some of the {} proposers without any: give at least {}",
                 self.ballots, self.proposers, self.proposers
@@ -96,6 +101,41 @@ impl Parameters {
         }
         self.framework.validate(&self.environment, self.requests)?;
         self.environment.validate(processes)
+    }
+
+    fn validate_unbounded(&self) -> Result<(), String> {
+        if self.proposers > PROPOSERS_MAX {
+            return Err(format!(
+                "ballots 0 takes states for one that differ in the numbers of ballots only, which is right for at \
+                 most {PROPOSERS_MAX} proposers, and there are {}: give fewer, or a number of ballots",
+                self.proposers
+            ));
+        }
+        if self.environment.link_max != 1 {
+            return Err(
+                "with any number of ballots there is any number of messages: give --network fifo --link-max 1, or a \
+                 number of ballots"
+                    .into(),
+            );
+        }
+        if self.framework == Framework::ActorModel {
+            return Err(
+                "Stateright's ActorModel does not know the order of ballots: give a number of ballots, or choose \
+                 --framework system"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether there is any number of ballots.
+    pub fn is_unbounded(&self) -> bool {
+        self.ballots == 0
+    }
+
+    /// Whether all messages that were ever sent are there to be claimed about, unless they are spent.
+    pub fn keeps_proposals(&self) -> bool {
+        self.environment.network == NetworkKind::Set && self.environment.drops == 0
     }
 }
 
@@ -115,6 +155,41 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             ..Environment::default()
         },
         ..Parameters::default()
+    };
+    let unbounded = Parameters {
+        ballots: 0,
+        ..Parameters::default()
+    };
+    let fair_lossy = || Environment {
+        network: NetworkKind::Fifo,
+        link_max: 1,
+        timers: Timers::CampaignsAsynchronous,
+        ..Environment::default()
+    };
+    let stabilising = |acceptors, campaigns| Parameters {
+        acceptors,
+        environment: Environment {
+            drops: 1,
+            stabilises: true,
+            campaigns,
+            ..fair_lossy()
+        },
+        ..unbounded.clone()
+    };
+    let asynchronous = |campaigns| {
+        let mut parameters = stabilising(1, campaigns);
+        parameters.environment.timers = Timers::Asynchronous;
+        parameters
+    };
+    let recovering = |mut parameters: Parameters| {
+        parameters.inquiries = true;
+        parameters.environment.crashes = 1;
+        parameters.environment.disk = Disk::Buffered;
+        parameters
+    };
+    let failing = |mut parameters: Parameters| {
+        parameters.environment.recovery = false;
+        parameters
     };
     let buffered = |acceptors, pending_max| Parameters {
         acceptors,
@@ -210,6 +285,61 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             },
         ),
         instance(
+            "duel",
+            "2 proposers, 2 acceptors, any number of ballots: they may reject each other for ever",
+            true,
+            Parameters {
+                acceptors: 2,
+                environment: fair_lossy(),
+                ..unbounded.clone()
+            },
+        ),
+        instance(
+            "back-off",
+            "2 proposers, 2 acceptors, any number of ballots, campaigns one at a time in the end, a drop",
+            true,
+            stabilising(2, Campaigns::InTurn),
+        ),
+        instance(
+            "leader",
+            "2 proposers, 2 acceptors, any number of ballots, one leader in the end, a drop",
+            true,
+            stabilising(2, Campaigns::Leader),
+        ),
+        instance(
+            "back-off-asynchronous",
+            "2 proposers, an acceptor, all timers asynchronous at first, a drop",
+            true,
+            asynchronous(Campaigns::InTurn),
+        ),
+        instance(
+            "leader-asynchronous",
+            "2 proposers, an acceptor, all timers asynchronous at first, a drop",
+            true,
+            asynchronous(Campaigns::Leader),
+        ),
+        instance(
+            "back-off-recovering",
+            "2 proposers, an acceptor, buffered disk, a drop, a crash and a recovery",
+            true,
+            recovering(stabilising(1, Campaigns::InTurn)),
+        ),
+        instance(
+            "leader-recovering",
+            "2 proposers, an acceptor, buffered disk, a drop, a crash and a recovery",
+            true,
+            recovering(stabilising(1, Campaigns::Leader)),
+        ),
+        instance(
+            "minority-fails",
+            "a proposer, 3 acceptors, buffered disk, a drop, one process down for good",
+            true,
+            Parameters {
+                proposers: 1,
+                ..failing(recovering(stabilising(3, Campaigns::InTurn)))
+            },
+        ),
+        instance(
             "two-ballots",
             "2 proposers, 2 acceptors, 2 ballots",
             false,
@@ -282,7 +412,7 @@ pub struct ParameterFlags {
     /// Learners
     #[arg(long, value_name = "COUNT")]
     pub learners: Option<u16>,
-    /// Ballots
+    /// Ballots; 0 for any number
     #[arg(long, value_name = "COUNT")]
     pub ballots: Option<u64>,
     /// Acceptors that are a quorum of the first phase; 0 for a majority

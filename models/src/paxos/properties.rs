@@ -35,7 +35,7 @@ pub trait AnyPaxos:
     fn acceptor(&self, process: ProcessId) -> Option<usize>;
 }
 
-type ModelState<P> = SystemState<P, Clients>;
+pub(super) type ModelState<P> = SystemState<P, Clients>;
 
 /// What is told as chosen is one value, whoever tells it, and whenever.
 pub const AGREEMENT: &str = "agreement: one value is learned, by all and for ever";
@@ -65,10 +65,7 @@ pub fn properties<P: AnyPaxos>(parameters: &Parameters) -> Vec<Property<Model<P>
     use Condition::{Always, EveryStep, Sometimes};
     let environment = &parameters.environment;
     let mut properties = vec![
-        Property::holds(
-            AGREEMENT,
-            Always(|_, state: &ModelState<P>| state.view.values().len() <= 1),
-        ),
+        Property::holds(AGREEMENT, Always(|_, state: &ModelState<P>| agree(state))),
         Property::holds(VALIDITY, Always(is_valid)),
         Property::holds(
             RECOVERY_READS_BACK,
@@ -134,6 +131,11 @@ pub fn properties<P: AnyPaxos>(parameters: &Parameters) -> Vec<Property<Model<P>
     properties
 }
 
+/// Whether all tell the same.
+pub(super) fn agree<P: AnyPaxos>(state: &ModelState<P>) -> bool {
+    state.view.values().len() <= 1
+}
+
 /// All proposals that were ever sent: by ballot.
 fn proposals<P: AnyPaxos>(state: &ModelState<P>) -> impl Iterator<Item = (Ballot, Value)> + '_ {
     state
@@ -164,7 +166,7 @@ fn chosen<P: AnyPaxos>(model: &Model<P>, state: &ModelState<P>) -> Vec<(Ballot, 
     accepted.into_keys().collect()
 }
 
-fn is_valid<P: AnyPaxos>(model: &Model<P>, state: &ModelState<P>) -> bool {
+pub(super) fn is_valid<P: AnyPaxos>(model: &Model<P>, state: &ModelState<P>) -> bool {
     let clients = model.application();
     let proposed = |value: &Value| (1..=clients.proposers).contains(&u16::from(*value));
     state.view.values().iter().all(proposed)
@@ -199,7 +201,7 @@ fn answers_are_durable<P: AnyPaxos>(_: &Model<P>, state: &ModelState<P>) -> bool
 }
 
 /// On disk; and a process that comes up believes what is there.
-fn promises_grow<P: AnyPaxos>(
+pub(super) fn promises_grow<P: AnyPaxos>(
     _: &Model<P>,
     state: &ModelState<P>,
     _: &Action<P>,

@@ -236,6 +236,10 @@ impl<P: Protocol + 'static> Story<P> {
                 Event::Sent(envelope, _) => {
                     self.line(envelope.from, LineKind::Lost, on_the_way(&envelope));
                 }
+                Event::PushedOut(envelope) => {
+                    let row = self.row();
+                    self.end(&envelope, End::Dropped(row));
+                }
                 Event::Told(id, output) => self.line(id, LineKind::Told, format!("{output:?}")),
                 // A line across all lanes tells it.
                 Event::Partitioned(_) | Event::Healed | Event::Stabilised => {}

@@ -23,9 +23,21 @@ pub enum Timers {
     Asynchronous,
     /// Never: nothing is ever late.
     Never,
+    /// Campaigns begin whenever they are set to; all other timers are accurate.
+    CampaignsAsynchronous,
     /// Only when everything else has come to rest; whoever is suspected is down or cut off, and campaigns come one
     /// at a time.
     Accurate,
+}
+
+/// Who campaigns where timers are accurate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Campaigns {
+    /// Each live process in its turn: time-outs are of random length.
+    InTurn,
+    /// Only the first of the live processes: all follow one leader.
+    Leader,
 }
 
 /// The environment that processes are placed in. All bounds are guards on actions: nothing is cut off
@@ -36,6 +48,9 @@ pub struct Environment {
     pub network: NetworkKind,
     /// On a bag or FIFO: how many copies of one message may be in flight; a send beyond is lost.
     pub copies_max: u8,
+    /// On FIFO: how many messages may be in flight from one process to another; a send beyond pushes out the oldest,
+    /// which is lost. 0 for any number.
+    pub link_max: u8,
     /// How many messages may be taken from the network for ever.
     pub drops: u8,
     /// How many crashes there may be.
@@ -54,6 +69,8 @@ pub struct Environment {
     pub pending_max: u8,
     /// When timers fire.
     pub timers: Timers,
+    /// Who campaigns where timers are accurate.
+    pub campaigns: Campaigns,
     /// Whether at some moment, which may be any, faults come to an end and timers become accurate.
     pub stabilises: bool,
 }
@@ -64,6 +81,7 @@ impl Default for Environment {
         Self {
             network: NetworkKind::Set,
             copies_max: 1,
+            link_max: 0,
             drops: 0,
             crashes: 0,
             down_max: 1,
@@ -73,6 +91,7 @@ impl Default for Environment {
             disk: Disk::Atomic,
             pending_max: 2,
             timers: Timers::Asynchronous,
+            campaigns: Campaigns::InTurn,
             stabilises: false,
         }
     }
@@ -94,6 +113,13 @@ impl Environment {
                  delivered any number of times: leave it at 1, or choose --network bag or fifo"
                     .into(),
             );
+        }
+        if self.link_max != 0 && self.network != NetworkKind::Fifo {
+            return Err(format!(
+                "link-max {} has a meaning on FIFO only, where a link has an oldest message: leave it at 0, or choose \
+                 --network fifo",
+                self.link_max
+            ));
         }
         if self.pending_max == 0 {
             return Err(
@@ -190,6 +216,9 @@ pub struct EnvironmentFlags {
     /// Copies of one message in flight on a bag or FIFO; a send beyond is lost
     #[arg(long, value_name = "COUNT")]
     pub copies_max: Option<u8>,
+    /// Messages in flight on a FIFO link; a send beyond pushes out the oldest; 0 for any number
+    #[arg(long, value_name = "COUNT")]
+    pub link_max: Option<u8>,
     /// Messages that may be taken from the network for ever
     #[arg(long, value_name = "COUNT")]
     pub drops: Option<u8>,
@@ -217,6 +246,9 @@ pub struct EnvironmentFlags {
     /// When timers fire
     #[arg(long, value_enum)]
     pub timers: Option<Timers>,
+    /// Who campaigns where timers are accurate
+    #[arg(long, value_enum)]
+    pub campaigns: Option<Campaigns>,
     /// Whether faults may come to an end, and timers become accurate
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub stabilises: Option<bool>,
@@ -232,6 +264,7 @@ impl EnvironmentFlags {
         }
         put(&mut environment.network, self.network);
         put(&mut environment.copies_max, self.copies_max);
+        put(&mut environment.link_max, self.link_max);
         put(&mut environment.drops, self.drops);
         put(&mut environment.crashes, self.crashes);
         put(&mut environment.down_max, self.down_max);
@@ -241,6 +274,7 @@ impl EnvironmentFlags {
         put(&mut environment.disk, self.disk);
         put(&mut environment.pending_max, self.pending_max);
         put(&mut environment.timers, self.timers);
+        put(&mut environment.campaigns, self.campaigns);
         put(&mut environment.stabilises, self.stabilises);
     }
 }

@@ -20,6 +20,8 @@ pub enum Event<P: Protocol> {
     Lost(ProcessId, P::Record),
     /// A message went out; or it was lost at once, because enough copies of it were in flight.
     Sent(Envelope<P::Message>, bool),
+    /// A message was lost, because it was the oldest of enough on its link when another was sent.
+    PushedOut(Envelope<P::Message>),
     /// The application was told.
     Told(ProcessId, P::Output),
     /// These can no longer be reached by the others, nor reach them.
@@ -199,6 +201,11 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             }
             Event::Sent(Envelope { from, to, message }, false) => format!(
                 "{} sends {message:?} to {}: enough copies are in flight",
+                name(from),
+                name(to)
+            ),
+            Event::PushedOut(Envelope { from, to, message }) => format!(
+                "{message:?} from {} to {} is lost: enough messages are in flight",
                 name(from),
                 name(to)
             ),

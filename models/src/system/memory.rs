@@ -12,7 +12,7 @@ use super::interned::{Interned, Interner, Memo};
 use super::network::{Envelopes, InternedOutbox, Outbox, OutboxMemo, Traffic};
 use super::process::{Happening, InternedProcess, Outcome, ProcessMemo};
 use super::view::{self, InternedView, News, ViewMemo};
-use super::{Application, Envelope, Event, Process, System};
+use super::{Application, Envelope, Event, Process, System, SystemState};
 
 /// Every distinct part of a state that a system has met.
 #[derive_where(Default)]
@@ -59,6 +59,28 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 outcomes: Memo::default(),
             }
         })
+    }
+
+    /// A state with other processes and other messages in the place of these, which say the same in other words.
+    pub fn in_other_words(
+        &self,
+        state: &SystemState<P, A>,
+        process: impl Fn(&Process<P>) -> Process<P>,
+        message: impl Fn(&P::Message) -> P::Message,
+    ) -> SystemState<P, A> {
+        let mut next = state.clone();
+        for at in &mut next.processes {
+            *at = self.intern_process(process(at));
+        }
+        for outbox in &mut next.network.outboxes {
+            let other = outbox.map(self.environment.network, |envelope| {
+                let &Envelope { from, to, .. } = &**envelope;
+                let message = message(&envelope.message);
+                self.intern_envelope(Envelope { from, to, message })
+            });
+            *outbox = self.intern_outbox(other);
+        }
+        next
     }
 
     /// An outbox as this system's states have it.
@@ -152,6 +174,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                     Event::Wrote(..)
                     | Event::Durable(..)
                     | Event::Lost(..)
+                    | Event::PushedOut(_)
                     | Event::Partitioned(_)
                     | Event::Healed
                     | Event::Stabilised => {}

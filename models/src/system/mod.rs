@@ -35,12 +35,12 @@ mod time;
 mod timers;
 mod view;
 
-pub use environment::{Disk, Environment, EnvironmentFlags, Timers};
+pub use environment::{Campaigns, Disk, Environment, EnvironmentFlags, Timers};
 pub use interned::Interned;
 pub use journal::{Event, Journal};
 use memory::Memory;
 use network::Traffic;
-pub use network::{Envelope, Envelopes, Network, NetworkKind, Outbox};
+pub use network::{Envelope, Envelopes, Network, NetworkKind, Outbox, Sending};
 use process::Happening;
 pub use process::{InternedProcess, Process};
 pub use process_set::ProcessSet;
@@ -327,24 +327,27 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     }
 
     /// What [`happens`](Self::happens) next, told in events: which messages went out is noted in them.
-    fn heard(&self, change: &mut Change<'_, P, A>, id: ProcessId, events: &mut [Event<P>]) {
+    fn heard(&self, change: &mut Change<'_, P, A>, id: ProcessId, events: &mut Vec<Event<P>>) {
         let mut outbox = Outbox::clone(&change.now().network.outboxes[id.index()]);
-        let mut outputs = Vec::new();
-        for event in events {
-            match event {
-                Event::Sent(envelope, went_out) => {
-                    let envelope = self.intern_envelope(envelope.clone());
-                    *went_out = outbox.send(&self.environment, envelope);
+        let mut noted = Vec::with_capacity(events.len());
+        for mut event in events.drain(..) {
+            let mut pushed_out = None;
+            if let Event::Sent(envelope, went_out) = &mut event {
+                let envelope = self.intern_envelope(envelope.clone());
+                match outbox.send(&self.environment, envelope) {
+                    Sending::WentOut => {}
+                    Sending::Lost => *went_out = false,
+                    Sending::PushedOut(oldest) => pushed_out = Some(Envelope::clone(&oldest)),
                 }
-                Event::Told(_, output) => outputs.push(&*output),
-                Event::Wrote(..)
-                | Event::Durable(..)
-                | Event::Lost(..)
-                | Event::Partitioned(_)
-                | Event::Healed
-                | Event::Stabilised => {}
             }
+            noted.extend(pushed_out.map(Event::PushedOut));
+            noted.push(event);
         }
+        *events = noted;
+        let outputs = events.iter().filter_map(|event| match event {
+            Event::Told(_, output) => Some(output),
+            _ => None,
+        });
         change.set_outbox(id, self.intern_outbox(outbox));
         let view = view::told(&self.application, &change.now().view, id, outputs);
         change.set_view(self.intern_view(view));

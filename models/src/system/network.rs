@@ -95,6 +95,17 @@ pub enum Traffic<M: 'static> {
     TakeAlong(Envelopes<M>),
 }
 
+/// What became of a message that was sent.
+#[derive(Debug)]
+pub enum Sending<M: 'static> {
+    /// It is on its way.
+    WentOut,
+    /// It was lost at once.
+    Lost,
+    /// It is on its way, and the oldest one on its link was lost for it.
+    PushedOut(Interned<Envelope<M>>),
+}
+
 /// What is known about an outbox.
 pub struct OutboxMemo<M: 'static> {
     /// The system that knows it.
@@ -108,12 +119,26 @@ pub struct OutboxMemo<M: 'static> {
 }
 
 impl<M: Data> Outbox<M> {
-    /// Puts one copy on its way, and returns whether it went out: it is lost at once if enough copies are in
-    /// flight.
-    pub fn send(&mut self, environment: &Environment, envelope: Interned<Envelope<M>>) -> bool {
+    /// Puts one copy on its way. It is lost at once if enough copies are in flight; and if enough messages are in
+    /// flight on its link, the oldest is.
+    pub fn send(
+        &mut self,
+        environment: &Environment,
+        envelope: Interned<Envelope<M>>,
+    ) -> Sending<M> {
         let copies = self.in_flight.iter().filter(|other| **other == envelope);
         if copies.count() >= usize::from(environment.copies_max) {
-            return false;
+            return Sending::Lost;
+        }
+        let mut sending = Sending::WentOut;
+        if environment.link_max > 0 {
+            let is_on_link = |other: &Interned<Envelope<M>>| other.link() == envelope.link();
+            let on_link = self.in_flight.iter().filter(|other| is_on_link(other));
+            if on_link.count() >= usize::from(environment.link_max) {
+                let oldest = self.in_flight.iter().position(is_on_link);
+                let oldest = oldest.expect("a full link has an oldest message");
+                sending = Sending::PushedOut(self.in_flight.remove(oldest));
+            }
         }
         let at = match environment.network {
             NetworkKind::Set | NetworkKind::Bag => {
@@ -125,7 +150,7 @@ impl<M: Data> Outbox<M> {
             }
         };
         self.in_flight.insert(at, envelope);
-        true
+        sending
     }
 
     /// The distinct envelopes of which a copy may be delivered, or dropped, next.
@@ -138,6 +163,19 @@ impl<M: Data> Outbox<M> {
             NetworkKind::Fifo => a.link() == b.link(),
         };
         self.in_flight.iter().copied().dedup_by(same)
+    }
+
+    /// The same with other messages in the place of these, in canonical order.
+    pub(super) fn map(
+        &self,
+        kind: NetworkKind,
+        other: impl FnMut(&Interned<Envelope<M>>) -> Interned<Envelope<M>>,
+    ) -> Self {
+        let mut in_flight: Vec<_> = self.in_flight.iter().map(other).collect();
+        if kind != NetworkKind::Fifo {
+            in_flight.sort_by(|one, other| (**one).cmp(&**other));
+        }
+        Self { in_flight }
     }
 
     /// Takes one copy of a deliverable envelope out.

@@ -43,6 +43,11 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> SystemState<P, A> {
         })
     }
 
+    /// Whom all follow, where there is an oracle that says so: the first of the processes that are up.
+    pub fn leader(&self) -> Option<ProcessId> {
+        self.live().map(|(id, _)| id).next()
+    }
+
     /// All processes with their ids.
     pub fn processes(&self) -> impl Iterator<Item = (ProcessId, &Process<P>)> {
         self.processes

@@ -19,7 +19,13 @@
 //!   its turn. Time-outs of random length do that: in the long run somebody's is shorter than all others' by
 //!   more than a campaign takes, and everybody's is some time. Without it campaigns can thwart each other for
 //!   ever. Whose turn it is goes round: to the next, among those at which such a timer may fire, after the
-//!   last to campaign.
+//!   last to campaign. Or else there is an oracle that names one leader to all, Ω (Chandra, Hadzilacos, Toueg:
+//!   *The weakest failure detector for solving consensus*, JACM 43(4), 1996): it fires at the first process that is
+//!   up, and at no other ([`Campaigns`](super::Campaigns)).
+//!
+//! In between, it may be that only campaigns begin at any moment, and all other timers are accurate
+//! ([`Timers::CampaignsAsynchronous`]): what is said again is then said again where it was lost. That leaves out runs,
+//! and a model that it makes smaller says so.
 //!
 //! Both hold from the start in a synchronous system ([`Timers::Accurate`]), in which processes still fail,
 //! messages are still lost and the network may still part. In a system that *stabilises* they hold from some
@@ -31,7 +37,7 @@ use quorate::protocol::{ProcessId, Protocol};
 
 use super::interned::Interned;
 use super::state::Change;
-use super::{Action, Application, Journal, System, SystemState, Timers};
+use super::{Action, Application, Campaigns, Journal, System, SystemState, Timers};
 
 impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     /// Whether timers are accurate now.
@@ -46,9 +52,24 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             if self.is_quiescent(state, actions) {
                 self.accurate_timeouts(state, actions);
             }
-        } else if self.environment.timers == Timers::Asynchronous {
-            let set = self.timers_set(state);
-            actions.extend(set.map(|(id, timer)| Action::Timeout(id, timer)));
+            return;
+        }
+        let is_campaign = |timer: &P::Timer| self.protocol.campaigns(timer);
+        match self.environment.timers {
+            Timers::Asynchronous => {
+                let set = self.timers_set(state);
+                actions.extend(set.map(|(id, timer)| Action::Timeout(id, timer)));
+            }
+            Timers::CampaignsAsynchronous => {
+                let is_at_rest = self.is_quiescent(state, actions);
+                let set = self.timers_set(state);
+                let may_fire = set.filter(|(by, timer)| {
+                    is_campaign(timer) || is_at_rest && self.is_justified(state, *by, timer)
+                });
+                actions.extend(may_fire.map(|(id, timer)| Action::Timeout(id, timer)));
+            }
+            // Accurate ones were above.
+            Timers::Never | Timers::Accurate => {}
         }
     }
 
@@ -78,19 +99,26 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         actions.iter().all(is_at_rest)
     }
 
+    /// Whether a timer does not suspect anybody who is up and can be reached.
+    fn is_justified(&self, state: &SystemState<P, A>, by: ProcessId, timer: &P::Timer) -> bool {
+        let is_heard_of =
+            |of: ProcessId| state.processes[of.index()].state.is_some() && !state.are_apart(by, of);
+        !self.protocol.suspects(timer).is_some_and(is_heard_of)
+    }
+
     fn accurate_timeouts(&self, state: &SystemState<P, A>, actions: &mut Vec<Action<P>>) {
-        let is_heard_of = |by: ProcessId, of: ProcessId| {
-            state.processes[of.index()].state.is_some() && !state.are_apart(by, of)
-        };
-        let is_wrong = |by: ProcessId, timer: &P::Timer| {
-            let suspected = self.protocol.suspects(timer);
-            suspected.is_some_and(|of| is_heard_of(by, of))
-        };
         let set = self.timers_set(state);
-        let justified: Vec<_> = set.filter(|(by, timer)| !is_wrong(*by, timer)).collect();
+        let is_justified =
+            |(by, timer): &(ProcessId, Interned<P::Timer>)| self.is_justified(state, *by, timer);
+        let justified: Vec<_> = set.filter(is_justified).collect();
         let campaigns = |(_, timer): &&(_, Interned<P::Timer>)| self.protocol.campaigns(timer);
-        let candidates = justified.iter().filter(campaigns).map(|(id, _)| *id);
-        let turn = candidates.min_by_key(|id| (Some(*id) <= state.campaigned, *id));
+        let turn = match self.environment.campaigns {
+            Campaigns::InTurn => {
+                let candidates = justified.iter().filter(campaigns).map(|(id, _)| *id);
+                candidates.min_by_key(|id| (Some(*id) <= state.campaigned, *id))
+            }
+            Campaigns::Leader => state.leader(),
+        };
         let may_fire = justified
             .iter()
             .filter(|timer| !campaigns(timer) || Some(timer.0) == turn);
@@ -105,6 +133,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         timer: Interned<P::Timer>,
     ) {
         if self.has_accurate_timers(change.now())
+            && self.environment.campaigns == Campaigns::InTurn
             && change.now().campaigned != Some(id)
             && self.protocol.campaigns(&timer)
         {
