@@ -159,7 +159,6 @@ fn parameters(instance: &Instance) -> Parameters {
                 true => NetworkKind::Set,
                 false => NetworkKind::Bag,
             },
-            copies_max: 1,
             drops: instance.number("DropsMax"),
             crashes: instance.number("CrashesMax"),
             down_max: instance.number("DownMax"),
@@ -177,7 +176,7 @@ fn parameters(instance: &Instance) -> Parameters {
                 "accurate" => Timers::Accurate,
                 other => panic!("no timers are {other}"),
             },
-            stabilises: false,
+            ..Environment::default()
         },
     };
     if let Err(why) = parameters.validate() {

@@ -159,7 +159,6 @@ fn parameters(instance: &Instance) -> Parameters {
         requests: RequestOrder::Orderly,
         environment: Environment {
             network: NetworkKind::Set,
-            copies_max: 1,
             drops: instance.number("DropsMax"),
             crashes: instance.number("CrashesMax"),
             down_max: instance.number("DownMax"),
@@ -175,7 +174,7 @@ fn parameters(instance: &Instance) -> Parameters {
                 true => Timers::Asynchronous,
                 false => Timers::Never,
             },
-            stabilises: false,
+            ..Environment::default()
         },
     };
     if let Err(why) = parameters.validate() {

@@ -77,6 +77,7 @@ pub fn properties<P: AnyPaxos>(parameters: &Parameters) -> Vec<Property<Unbounde
         properties.push(Property {
             // Nobody is there to thwart a proposer that is alone.
             expected: parameters.proposers == 1,
+            bound: Some(|model: &Unbounded<P>, state| model.model.is_held_up(state)),
             ..Property::holds(
                 LIVELOCK,
                 LeadsTo {

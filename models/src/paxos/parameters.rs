@@ -8,7 +8,7 @@ use super::ballots::PROPOSERS_MAX;
 use crate::entry::Instance;
 use crate::framework::{Framework, RequestOrder};
 use crate::system::{
-    Campaigns, Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers,
+    Campaigns, Disk, Environment, EnvironmentFlags, FullLinks, NetworkKind, ProcessSet, Timers,
 };
 
 /// Everything that distinguishes one instance of the model from another.
@@ -290,7 +290,10 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             true,
             Parameters {
                 acceptors: 2,
-                environment: fair_lossy(),
+                environment: Environment {
+                    full_links: FullLinks::HoldUp,
+                    ..fair_lossy()
+                },
                 ..unbounded.clone()
             },
         ),

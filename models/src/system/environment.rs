@@ -30,6 +30,16 @@ pub enum Timers {
     Accurate,
 }
 
+/// What a send does on a FIFO link that has enough messages.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum FullLinks {
+    /// It pushes out the oldest, which is lost.
+    PushOut,
+    /// It does not happen, nor the step that it is part of: a bound of the model.
+    HoldUp,
+}
+
 /// Who campaigns where timers are accurate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -48,9 +58,10 @@ pub struct Environment {
     pub network: NetworkKind,
     /// On a bag or FIFO: how many copies of one message may be in flight; a send beyond is lost.
     pub copies_max: u8,
-    /// On FIFO: how many messages may be in flight from one process to another; a send beyond pushes out the oldest,
-    /// which is lost. 0 for any number.
+    /// On FIFO: how many messages may be in flight from one process to another; 0 for any number.
     pub link_max: u8,
+    /// What a send beyond does.
+    pub full_links: FullLinks,
     /// How many messages may be taken from the network for ever.
     pub drops: u8,
     /// How many crashes there may be.
@@ -82,6 +93,7 @@ impl Default for Environment {
             network: NetworkKind::Set,
             copies_max: 1,
             link_max: 0,
+            full_links: FullLinks::PushOut,
             drops: 0,
             crashes: 0,
             down_max: 1,
@@ -120,6 +132,13 @@ impl Environment {
                  --network fifo",
                 self.link_max
             ));
+        }
+        if self.link_max == 0 && self.full_links != FullLinks::PushOut {
+            return Err(
+                "full-links hold-up has no meaning on links that take any number of messages: give link-max at least \
+                 1, or leave it at push-out"
+                    .into(),
+            );
         }
         if self.pending_max == 0 {
             return Err(
@@ -216,9 +235,12 @@ pub struct EnvironmentFlags {
     /// Copies of one message in flight on a bag or FIFO; a send beyond is lost
     #[arg(long, value_name = "COUNT")]
     pub copies_max: Option<u8>,
-    /// Messages in flight on a FIFO link; a send beyond pushes out the oldest; 0 for any number
+    /// Messages in flight on a FIFO link; 0 for any number
     #[arg(long, value_name = "COUNT")]
     pub link_max: Option<u8>,
+    /// What a send on a full FIFO link does
+    #[arg(long, value_enum)]
+    pub full_links: Option<FullLinks>,
     /// Messages that may be taken from the network for ever
     #[arg(long, value_name = "COUNT")]
     pub drops: Option<u8>,
@@ -265,6 +287,7 @@ impl EnvironmentFlags {
         put(&mut environment.network, self.network);
         put(&mut environment.copies_max, self.copies_max);
         put(&mut environment.link_max, self.link_max);
+        put(&mut environment.full_links, self.full_links);
         put(&mut environment.drops, self.drops);
         put(&mut environment.crashes, self.crashes);
         put(&mut environment.down_max, self.down_max);

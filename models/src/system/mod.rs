@@ -35,7 +35,7 @@ mod time;
 mod timers;
 mod view;
 
-pub use environment::{Campaigns, Disk, Environment, EnvironmentFlags, Timers};
+pub use environment::{Campaigns, Disk, Environment, EnvironmentFlags, FullLinks, Timers};
 pub use interned::Interned;
 pub use journal::{Event, Journal};
 use memory::Memory;
@@ -208,9 +208,31 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         change.into_next().unwrap_or(blank)
     }
 
-    /// The state after an action that is enabled, or nothing if it changes nothing; and in the journal what
-    /// happened on the way.
+    /// Whether something that may happen in a state is held up, because a link that it needs is full.
+    pub fn is_held_up(&self, state: &SystemState<P, A>) -> bool {
+        let mut actions = Vec::new();
+        self.actions(state, &mut actions);
+        let mut nexts = actions.iter().filter_map(|action| {
+            let mut journal = Journal::off();
+            self.wherever(state, action, &mut journal)
+        });
+        nexts.any(|next| self.overflows(&next))
+    }
+
+    /// The state after an action that is enabled, or nothing if it changes nothing, or is held up; and in the
+    /// journal what happened on the way.
     fn after(
+        &self,
+        state: &SystemState<P, A>,
+        action: &Action<P>,
+        journal: &mut Journal<P>,
+    ) -> Option<SystemState<P, A>> {
+        let next = self.wherever(state, action, journal)?;
+        (!self.overflows(&next)).then_some(next)
+    }
+
+    /// The state after an action that is enabled, or nothing if it changes nothing; however full links are then.
+    fn wherever(
         &self,
         state: &SystemState<P, A>,
         action: &Action<P>,
@@ -261,6 +283,14 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             self.forget_spent(&mut change);
         }
         change.into_next()
+    }
+
+    /// Whether a link has more messages than it takes: then what led there is held up.
+    fn overflows(&self, state: &SystemState<P, A>) -> bool {
+        let link_max = self.environment.link_max;
+        let mut outboxes = state.network.outboxes.iter();
+        self.environment.full_links == FullLinks::HoldUp
+            && outboxes.any(|outbox| outbox.overflows(link_max))
     }
 
     /// Takes out the messages that can change nothing any more.

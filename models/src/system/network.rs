@@ -13,8 +13,8 @@ use quorate::protocol::{Data, ProcessId};
 use serde::Serialize;
 use smallvec::SmallVec;
 
-use super::Environment;
 use super::interned::{Interned, Memo};
+use super::{Environment, FullLinks};
 
 /// What the network may do to messages.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
@@ -131,7 +131,7 @@ impl<M: Data> Outbox<M> {
             return Sending::Lost;
         }
         let mut sending = Sending::WentOut;
-        if environment.link_max > 0 {
+        if environment.link_max > 0 && environment.full_links == FullLinks::PushOut {
             let is_on_link = |other: &Interned<Envelope<M>>| other.link() == envelope.link();
             let on_link = self.in_flight.iter().filter(|other| is_on_link(other));
             if on_link.count() >= usize::from(environment.link_max) {
@@ -151,6 +151,16 @@ impl<M: Data> Outbox<M> {
         };
         self.in_flight.insert(at, envelope);
         sending
+    }
+
+    /// Whether a link has more messages than it takes.
+    pub(super) fn overflows(&self, link_max: u8) -> bool {
+        let links = self
+            .in_flight
+            .chunk_by(|one, other| one.link() == other.link());
+        links
+            .into_iter()
+            .any(|link| link.len() > usize::from(link_max))
     }
 
     /// The distinct envelopes of which a copy may be delivered, or dropped, next.
@@ -173,7 +183,7 @@ impl<M: Data> Outbox<M> {
     ) -> Self {
         let mut in_flight: Vec<_> = self.in_flight.iter().map(other).collect();
         if kind != NetworkKind::Fifo {
-            in_flight.sort_by(|one, other| (**one).cmp(&**other));
+            in_flight.sort_by(|one, other| Envelope::cmp(one, other));
         }
         Self { in_flight }
     }
