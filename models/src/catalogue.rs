@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::atomic_commit::comparison::Comparison;
 use crate::checker::Options;
+use crate::cost::CostReport;
 use crate::paxos::entry::PaxosEntry;
 use crate::report::{CheckReport, Engine, MutantReport};
 use crate::three_phase_commit::entry::ThreePhaseCommitEntry;
@@ -39,6 +40,9 @@ pub trait Entry: Sync {
         engine: Engine,
         options: &Options<'_>,
     ) -> Result<CheckReport, UsageError>;
+
+    /// What a decision costs when nothing fails.
+    fn costs(&self) -> Vec<CostReport>;
 
     /// How the protocol compares with others of its kind, if that is told with its checks.
     fn comparison(&self, _options: &Options<'_>) -> Option<Comparison> {

@@ -8,6 +8,7 @@
 //! * [`explorer`] serves a model in Stateright's web Explorer.
 //! * [`catalogue`] lists all models for the command line, [`mod@entry`] is what their entries have in common,
 //!   [`report`] is what it prints.
+//! * [`mod@cost`] counts what a decision costs.
 //! * [`framework`] is whose environment that is, and in what order the application asks.
 //! * [`atomic_commit`] is the application above protocols of atomic commit, and what is claimed of all.
 //! * [`two_phase_commit`], [`three_phase_commit`] and [`paxos`] are the protocols: properties, instances and mutants.
@@ -16,6 +17,7 @@ pub mod actor;
 pub mod atomic_commit;
 pub mod catalogue;
 pub mod checker;
+pub mod cost;
 pub mod entry;
 pub mod explorer;
 pub mod framework;

@@ -100,6 +100,31 @@ fn a_mutants_report_is_a_run_that_a_person_can_read_and_says_where_to_see_it() {
 }
 
 #[test]
+fn a_model_checked_without_an_instance_reports_what_a_decision_costs_an_object_for_each_run() {
+    // With no memory to search in the checks are not exhausted, and done at once.
+    let check = ["check", "three-phase-commit", "--memory", "1"];
+    let output = models(&[&check[..], &["--format", "json"]].concat());
+    let costs = |line: &Value| line["messages"].is_number();
+    let lines = json_lines(&output);
+    let [commits, aborts] = &lines.into_iter().filter(costs).collect::<Vec<_>>()[..] else {
+        panic!("two runs");
+    };
+    assert_eq!(commits["run"], "commits");
+    assert_eq!(aborts["run"], "aborts");
+    for cost in [commits, aborts] {
+        assert_eq!(cost["model"], "three-phase-commit");
+        assert_eq!(cost["processes"], "2 participants");
+        for count in ["between_nodes", "delays", "forced", "lazy"] {
+            assert!(cost[count].is_number(), "{cost}");
+        }
+    }
+    let text = String::from_utf8_lossy(&models(&check).stdout).into_owned();
+    for part in ["what a decision costs", "between nodes", "message delays"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
 fn a_search_out_of_memory_is_exit_code_3_and_says_so_and_decides_nothing() {
     for engine in ["quorate", "stateright-bfs", "stateright-dfs"] {
         let large = ["check", "two-phase-commit", "--instance", "large"];

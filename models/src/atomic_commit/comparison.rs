@@ -1,31 +1,16 @@
-//! Protocols of atomic commit side by side: what a transaction costs, and which failures they survive.
+//! Protocols of atomic commit side by side: which failures they survive.
 
 use itertools::Itertools;
 use quorate::atomic_commit::{Output, Request};
-use quorate::protocol::{ProcessId, Protocol};
+use quorate::protocol::Protocol;
 use serde::Serialize;
-use stateright::Model;
 
 use super::agreement;
 use super::application::Clients;
 use super::cases::{epochs, participant};
+use super::cost::{PARTICIPANTS, clients};
 use crate::checker::{Answer, Condition, Fairness, Options, Property, Strength, explore};
-use crate::framework::RequestOrder;
-use crate::system::{Action, Disk, Environment, Event, NetworkKind, System, SystemState, Timers};
-
-/// What one transaction costs when nothing fails, counted on the model.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
-pub struct Cost {
-    /// Messages sent.
-    pub messages: usize,
-    /// The longest chain of messages of which each waits for the one before, from the request to commit until
-    /// the last participant has decided.
-    pub delays: usize,
-    /// Records that something waits for.
-    pub forced: usize,
-    /// Records that nothing waits for.
-    pub lazy: usize,
-}
+use crate::system::{Action, Environment, NetworkKind, System, SystemState, Timers};
 
 /// How a protocol fares in an environment, all of whose states were visited.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -43,10 +28,6 @@ pub struct Survival {
 pub struct Compared {
     /// Its name.
     pub protocol: &'static str,
-    /// The cost of a transaction that commits.
-    pub committed: Cost,
-    /// The cost of a transaction that a participant has aborted before it is asked to vote.
-    pub aborted: Cost,
     /// How it fares in each of [`environments`], or nothing where the search was stopped.
     pub survivals: Vec<Option<Survival>>,
 }
@@ -61,9 +42,6 @@ pub struct Comparison {
     /// How each fares.
     pub protocols: Vec<Compared>,
 }
-
-/// How many participants the compared protocols have.
-pub const PARTICIPANTS: u16 = 2;
 
 /// What may fail, from what is survived easily to what is not. Messages are delivered once, and timers are
 /// accurate, unless it says otherwise.
@@ -111,15 +89,6 @@ pub fn environments() -> Vec<(&'static str, Environment)> {
     ]
 }
 
-fn clients(aborts: bool) -> Clients {
-    Clients {
-        participants: PARTICIPANTS,
-        transactions: 1,
-        aborts,
-        requests: RequestOrder::Orderly,
-    }
-}
-
 /// Compares a protocol, by what `protocol` makes of it, under the limits of `options`.
 pub fn compared<P>(name: &'static str, protocol: impl Fn() -> P, options: &Options<'_>) -> Compared
 where
@@ -131,75 +100,9 @@ where
     let environments = environments().into_iter();
     Compared {
         protocol: name,
-        committed: cost(protocol(), false),
-        aborted: cost(protocol(), true),
         survivals: environments
             .map(|(_, environment)| survival(protocol(), environment, options))
             .collect(),
-    }
-}
-
-/// Counts a transaction from Begin to the end, in rounds: each delivers all that is in flight when it begins, as on a
-/// network whose links are all equally fast.
-fn cost<P>(protocol: P, aborts: bool) -> Cost
-where
-    P: Protocol<Request = Request, Output = Output> + 'static,
-{
-    let environment = Environment {
-        network: NetworkKind::Bag,
-        timers: Timers::Never,
-        disk: Disk::Atomic,
-        ..Environment::default()
-    };
-    let system = System::new(protocol, clients(aborts), environment);
-    let mut state = system
-        .init_states()
-        .pop()
-        .expect("a system has an initial state");
-    let mut cost = Cost::default();
-    let mut waiting = Vec::new();
-    let mut is_decided = false;
-    loop {
-        let mut actions = Vec::new();
-        system.actions(&state, &mut actions);
-        let request = actions.iter().copied().find(|action| {
-            let wanted = match action {
-                Action::Submit(at, request) => {
-                    !matches!(**request, Request::Abort(_)) || *at == ProcessId(1)
-                }
-                _ => false,
-            };
-            wanted && system.next_state(&state, *action).is_some()
-        });
-        let in_flight = |action: &Action<P>| matches!(action, Action::Deliver(_));
-        let next = match request {
-            Some(request) => request,
-            None => {
-                if waiting.is_empty() {
-                    waiting = actions.into_iter().filter(in_flight).collect();
-                    waiting.reverse();
-                    cost.delays += usize::from(!waiting.is_empty() && !is_decided);
-                }
-                match waiting.pop() {
-                    Some(delivery) => delivery,
-                    None => return cost,
-                }
-            }
-        };
-        let step = system.explain(&state, &next);
-        let (after, events) = step.expect("what is delivered on a bag is gone");
-        for event in events {
-            match event {
-                Event::Sent(_, true) => cost.messages += 1,
-                Event::Wrote(_, _, true) => cost.forced += 1,
-                Event::Wrote(_, _, false) => cost.lazy += 1,
-                _ => {}
-            }
-        }
-        state = after;
-        let participants = (1..=PARTICIPANTS).map(ProcessId);
-        let told = state.view.transactions.values().next();
-        is_decided = told.is_some_and(|told| participants.clone().all(|p| told.has_decided(p)));
     }
 }
 

@@ -9,6 +9,7 @@ pub mod actor_model;
 pub mod application;
 pub mod cases;
 pub mod comparison;
+pub mod cost;
 
 use application::View;
 

@@ -11,6 +11,7 @@ use clap::ArgMatches;
 use quorate_models::atomic_commit::comparison::Comparison;
 use quorate_models::catalogue::{self, Entry, MODELS, Subject, UsageError};
 use quorate_models::checker::{FingerprintBits, Options};
+use quorate_models::cost::CostReport;
 use quorate_models::report::{CheckReport, Engine, MutantReport, Outcome};
 
 mod arguments;
@@ -131,11 +132,8 @@ impl Session {
             let known: Vec<&str> = all.map(|listed| listed.instance).collect();
             return Err(UsageError::unknown("instance", name, known));
         }
-        let compared = MODELS.iter().filter(|_| instance.is_none());
-        let comparisons = compared
-            .filter_map(|entry| self.comparison(*entry))
-            .collect();
-        Ok(self.finish_checks(&reports, comparisons))
+        let compared = if instance.is_none() { MODELS } else { &[] };
+        Ok(self.finish_checks(&reports, compared))
     }
 
     /// Checks one instance of a model: the one named, or `default` if parameters are given; or without
@@ -160,9 +158,17 @@ impl Session {
                 instances.map(check).collect::<Result<_, _>>()?
             }
         };
-        let compared = named.is_none().then_some(entry);
-        let comparisons = compared.and_then(|entry| self.comparison(entry));
-        Ok(self.finish_checks(&reports, comparisons.into_iter().collect()))
+        let compared = if named.is_none() { &[entry][..] } else { &[] };
+        Ok(self.finish_checks(&reports, compared))
+    }
+
+    /// What a decision of these models' protocols costs.
+    fn costs(&self, entries: &[&dyn Entry]) -> Vec<CostReport> {
+        let costs: Vec<_> = entries.iter().flat_map(|entry| entry.costs()).collect();
+        if self.format == Format::Json {
+            costs.iter().for_each(output::json);
+        }
+        costs
     }
 
     /// How a model's protocol compares with others, if it does.
@@ -193,9 +199,14 @@ impl Session {
         Ok(report)
     }
 
-    fn finish_checks(&self, reports: &[CheckReport], comparisons: Vec<Comparison>) -> Outcome {
+    /// Reports on the checks, and on what these protocols cost and how they compare.
+    fn finish_checks(&self, reports: &[CheckReport], compared: &[&dyn Entry]) -> Outcome {
+        let costs = self.costs(compared);
+        let comparisons = compared.iter();
+        let comparisons: Vec<_> = comparisons.filter_map(|e| self.comparison(*e)).collect();
         if self.format == Format::Table {
             output::checks(reports);
+            output::costs(&costs);
             comparisons.iter().for_each(output::comparison);
         }
         let is_complete = comparisons.iter().all(Comparison::is_complete);

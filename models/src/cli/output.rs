@@ -8,6 +8,7 @@ use itertools::Itertools;
 use quorate_models::atomic_commit::comparison::Comparison;
 use quorate_models::catalogue::MODELS;
 use quorate_models::checker::Strength;
+use quorate_models::cost::CostReport;
 use quorate_models::report::{CheckReport, MutantReport, Outcome, PropertyReport};
 use serde::Serialize;
 
@@ -288,27 +289,50 @@ fn counterexample(report: &CheckReport, property: &PropertyReport) {
     }
 }
 
-/// What protocols cost and which failures they survive, side by side.
-pub fn comparison(comparison: &Comparison) {
-    let participants = comparison.participants;
-    let mut costs = table(&[
-        "one transaction, nothing fails",
+/// What decisions cost, side by side.
+pub fn costs(costs: &[CostReport]) {
+    if costs.is_empty() {
+        return;
+    }
+    let mut table = table(&[
+        "model",
+        "processes",
+        "nothing fails, and it",
         "messages",
+        "between nodes",
         "message delays",
         "forced writes",
         "lazy writes",
     ]);
-    for compared in &comparison.protocols {
-        let outcomes = [
-            ("commits", compared.committed),
-            ("aborts", compared.aborted),
-        ];
-        for (outcome, cost) in outcomes {
-            let counts = [cost.messages, cost.delays, cost.forced, cost.lazy].map(count);
-            let name = format!("{} {outcome}", compared.protocol);
-            costs.add_row(std::iter::once(name).chain(counts));
+    for column in 3..=7 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
         }
     }
+    for report in costs {
+        let cost = report.cost;
+        let words = [report.model, &report.processes, report.run].map(str::to_owned);
+        let counts = [
+            cost.messages,
+            cost.between_nodes,
+            cost.delays,
+            cost.forced,
+            cost.lazy,
+        ];
+        table.add_row(words.into_iter().chain(counts.map(count)));
+    }
+    print(&format!(
+        "what a decision costs, counted on the model; delays are until the last participant has decided, or the \
+         learner knows\n{table}\nmessages are between processes of one role each; between nodes go those that are \
+         left where one node is coordinator and participant, or proposer, acceptor and learner\nwhat is bought \
+         differs: atomic commit needs the vote of every participant, and two-phase commit waits for its coordinator; \
+         Paxos needs any majority of its acceptors, and a leader whom they have promised needs no further promises"
+    ));
+}
+
+/// Which failures protocols survive, side by side.
+pub fn comparison(comparison: &Comparison) {
+    let participants = comparison.participants;
     let names = comparison
         .protocols
         .iter()
@@ -319,8 +343,7 @@ pub fn comparison(comparison: &Comparison) {
         survivals.add_row(std::iter::once(what).chain(words));
     }
     print(&format!(
-        "what a transaction of {participants} participants costs, counted on the model; delays are until the last \
-         of them has decided\n{costs}\nwhat is survived, with {participants} participants, messages that \
+        "what is survived, with {participants} participants, messages that \
          arrive once and timers that are accurate, unless it says otherwise: is it atomic, and does whoever has voted \
          Yes and is up in the end decide?\n{survivals}"
     ));

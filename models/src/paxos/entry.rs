@@ -5,11 +5,13 @@ use std::convert::Infallible;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use quorate::paxos::Published;
 
+use super::cost;
 use super::mutants::MUTANTS;
 use super::parameters::{ParameterFlags, Parameters, instances};
 use super::{model, protocol, unbounded_model};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
+use crate::cost::CostReport;
 use crate::entry::{Instance, check, check_mutant, instance, json, mutant, name_with_changes};
 use crate::explorer;
 use crate::report::{CheckReport, Engine, MutantReport};
@@ -87,6 +89,10 @@ impl Entry for PaxosEntry {
                 |quotient, run| quotient.model.sentences(&quotient.unroll(run, TURNS)),
             ),
         })
+    }
+
+    fn costs(&self) -> Vec<CostReport> {
+        cost::costs(NAME, cost::ACCEPTORS)
     }
 
     fn check_mutant(&self, name: &str, options: &Options<'_>) -> Result<MutantReport, UsageError> {

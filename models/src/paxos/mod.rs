@@ -8,6 +8,7 @@ use crate::system::System;
 
 pub mod application;
 pub mod ballots;
+pub mod cost;
 pub mod entry;
 pub mod liveness;
 pub mod mutants;

@@ -12,8 +12,10 @@ use super::parameters::{OnFailure, ParameterFlags, Parameters, instances};
 use super::{clients, model, protocol};
 use crate::atomic_commit::actor_model::{Actors, actor_model};
 use crate::atomic_commit::comparison::{self, Comparison, compared};
+use crate::atomic_commit::cost::{self, PARTICIPANTS};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
+use crate::cost::CostReport;
 use crate::entry::{
     Claimed, Instance, check, check_mutant, instance, json, mutant, name_with_changes,
     no_mutants_in_actor_model,
@@ -116,13 +118,19 @@ impl Entry for ThreePhaseCommitEntry {
         })
     }
 
+    fn costs(&self) -> Vec<CostReport> {
+        let participants = usize::from(PARTICIPANTS);
+        let protocol = || ThreePhaseCommit::new(participants).expect("there are participants");
+        cost::costs(NAME, protocol)
+    }
+
     fn comparison(&self, options: &Options<'_>) -> Option<Comparison> {
-        let participants = usize::from(comparison::PARTICIPANTS);
+        let participants = usize::from(PARTICIPANTS);
         let two = || TwoPhaseCommit::new(participants).expect("there are participants");
         let three = || ThreePhaseCommit::new(participants).expect("there are participants");
         let environments = comparison::environments().into_iter();
         Some(Comparison {
-            participants: comparison::PARTICIPANTS,
+            participants: PARTICIPANTS,
             environments: environments.map(|(what, _)| what).collect(),
             protocols: vec![
                 compared("two-phase-commit (presumed abort)", two, options),

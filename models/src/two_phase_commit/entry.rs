@@ -11,8 +11,10 @@ use super::parameters::{Framework, Instance, ParameterFlags, Parameters, instanc
 use super::properties::AnyTwoPhaseCommit;
 use super::{Model, clients, liveness, model, protocol};
 use crate::atomic_commit::actor_model::{Actors, actor_model};
+use crate::atomic_commit::cost::{self, PARTICIPANTS};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
+use crate::cost::CostReport;
 use crate::entry::{
     Claimed, check, check_mutant, instance, json, mutant, name_with_changes,
     no_mutants_in_actor_model,
@@ -112,6 +114,12 @@ impl Entry for TwoPhaseCommitEntry {
                 },
             ),
         })
+    }
+
+    fn costs(&self) -> Vec<CostReport> {
+        let participants = usize::from(PARTICIPANTS);
+        let protocol = || TwoPhaseCommit::new(participants).expect("there are participants");
+        cost::costs(NAME, protocol)
     }
 
     fn check_mutant(&self, name: &str, options: &Options<'_>) -> Result<MutantReport, UsageError> {

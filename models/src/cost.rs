@@ -1,0 +1,116 @@
+//! What a decision costs when nothing fails: messages, message delays and writes, counted on a run of the model.
+
+use std::collections::VecDeque;
+
+use derive_where::derive_where;
+use quorate::protocol::{ProcessId, Protocol};
+use serde::Serialize;
+use stateright::Model;
+
+use crate::system::{
+    Action, Application, Environment, Event, NetworkKind, System, SystemState, Timers,
+};
+
+/// What one decision costs.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Cost {
+    /// Messages sent.
+    pub messages: usize,
+    /// Those of them that go to another node, if roles share nodes.
+    pub between_nodes: usize,
+    /// The longest chain of messages of which each waits for the one before, until those who wait for the decision
+    /// know it.
+    pub delays: usize,
+    /// Records that something waits for.
+    pub forced: usize,
+    /// Records that nothing waits for.
+    pub lazy: usize,
+}
+
+/// What one decision of a model costs, for people and programs.
+#[derive(Clone, Debug, Serialize)]
+pub struct CostReport {
+    /// The model's name.
+    pub model: &'static str,
+    /// How many processes there are of the role that there may be more of.
+    pub processes: String,
+    /// What happens.
+    pub run: &'static str,
+    /// What it costs.
+    #[serde(flatten)]
+    pub cost: Cost,
+}
+
+/// What is counted of a run.
+#[derive_where(Clone, Copy, Debug)]
+pub struct Counted<P: Protocol + 'static, A: Application<P> + 'static> {
+    /// What the application asks, of all that it may.
+    pub asks: fn(ProcessId, &P::Request) -> bool,
+    /// Whether it has come so far that it is counted; from there on it is, the step that led there included.
+    pub begins: fn(&SystemState<P, A>) -> bool,
+    /// Whether those who wait for the decision know it: later messages delay nobody.
+    pub ends: fn(&SystemState<P, A>) -> bool,
+    /// On which node a process is, if roles share nodes.
+    pub node: fn(&P, ProcessId) -> usize,
+}
+
+/// Counts a run to its end, in rounds: each delivers all that is in flight when it begins, as on a network whose
+/// links are all equally fast.
+pub fn cost<P, A>(protocol: P, application: A, counted: &Counted<P, A>) -> Cost
+where
+    P: Protocol + 'static,
+    A: Application<P> + 'static,
+{
+    let environment = Environment {
+        network: NetworkKind::Bag,
+        timers: Timers::Never,
+        ..Environment::default()
+    };
+    let system = System::new(protocol, application, environment);
+    let mut states = system.init_states();
+    let mut state = states.pop().expect("a system has an initial state");
+    let mut cost = Cost::default();
+    let mut has_begun = (counted.begins)(&state);
+    let mut round = VecDeque::new();
+    loop {
+        let mut enabled = Vec::new();
+        system.actions(&state, &mut enabled);
+        let request = enabled.iter().copied().find(|action| match action {
+            Action::Submit(at, request) => {
+                (counted.asks)(*at, request) && system.next_state(&state, *action).is_some()
+            }
+            _ => false,
+        });
+        if request.is_none() && round.is_empty() {
+            let in_flight = |action: &Action<P>| matches!(action, Action::Deliver(_));
+            round.extend(enabled.into_iter().filter(in_flight));
+            let delays = has_begun && !(counted.ends)(&state) && !round.is_empty();
+            cost.delays += usize::from(delays);
+        }
+        let Some(next) = request.or_else(|| round.pop_front()) else {
+            return cost;
+        };
+        let step = system.explain(&state, &next);
+        let (after, events) = step.expect("what is delivered on a bag is gone");
+        state = after;
+        has_begun |= (counted.begins)(&state);
+        if has_begun {
+            let node = |process| (counted.node)(system.protocol(), process);
+            events.iter().for_each(|event| cost.add(event, node));
+        }
+    }
+}
+
+impl Cost {
+    fn add<P: Protocol>(&mut self, event: &Event<P>, node: impl Fn(ProcessId) -> usize) {
+        match event {
+            Event::Sent(envelope, true) => {
+                self.messages += 1;
+                self.between_nodes += usize::from(node(envelope.from) != node(envelope.to));
+            }
+            Event::Wrote(_, _, true) => self.forced += 1,
+            Event::Wrote(_, _, false) => self.lazy += 1,
+            _ => {}
+        }
+    }
+}
