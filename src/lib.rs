@@ -37,5 +37,6 @@
 pub mod atomic_commit;
 pub mod paxos;
 pub mod protocol;
+pub mod raft;
 pub mod three_phase_commit;
 pub mod two_phase_commit;

@@ -1,0 +1,198 @@
+//! Every decision of Raft, each under its name and with its source.
+//!
+//! The default methods are the published protocol. Whoever overrides one has another protocol: the
+//! model checker does so on purpose, to show that it would notice.
+
+use super::{Configuration, Index, Position, ServerSet, Term};
+use crate::protocol::ProcessId;
+
+/// What servers agree to in a quorum.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Purpose {
+    /// Who leads a term: votes.
+    Election,
+    /// That entries are committed: logs that have them.
+    Commitment,
+    /// That nobody leads a higher term yet: answers to a leader that is about to read.
+    Reading,
+}
+
+/// The decisions of Raft: pure functions that return what to do, so that any thread may ask. Sections are those of
+/// Ongaro & Ousterhout 2014, and of Ongaro's thesis where that is said.
+pub trait Rules: Send + Sync {
+    /// The term of a server that has heard of another (§5.1): the higher.
+    fn term(&self, current: Term, heard: Term) -> Term {
+        current.max(heard)
+    }
+
+    /// Whom a server has voted for that comes to a higher term, having voted for `voted_for` in the one before
+    /// (§5.2: one vote in each term): nobody.
+    fn vote_in_new_term(&self, voted_for: Option<ProcessId>) -> Option<ProcessId> {
+        let _ = voted_for;
+        None
+    }
+
+    /// The votes that a candidate begins with (§5.2): its own.
+    fn first_votes(&self, candidate: ProcessId) -> ServerSet {
+        ServerSet::from_iter([candidate])
+    }
+
+    /// Whether a server in term `current` that has voted for `voted_for` there may vote for `candidate`, which asks
+    /// in term `asked` (§5.2): in its own term, and for one candidate.
+    fn may_vote(
+        &self,
+        current: Term,
+        asked: Term,
+        voted_for: Option<ProcessId>,
+        candidate: ProcessId,
+    ) -> bool {
+        asked == current && voted_for.is_none_or(|other| other == candidate)
+    }
+
+    /// Whether a candidate's log, which ends at `candidate`, is at least as up to date as one that ends at `own`
+    /// (§5.4.1): the later term wins, then the longer log.
+    fn is_up_to_date(&self, candidate: Position, own: Position) -> bool {
+        candidate >= own
+    }
+
+    /// Whether these servers are enough (§5.2, §5.3; thesis §6.4): a quorum of the configuration.
+    fn is_quorum(
+        &self,
+        configuration: &Configuration,
+        purpose: Purpose,
+        servers: ServerSet,
+    ) -> bool {
+        let _ = purpose;
+        configuration.is_quorum(servers)
+    }
+
+    /// Whether a log whose entry at the index before the new ones is of term `here`, if it has one, takes them from
+    /// a leader for whom that entry is of term `previous` (§5.3, the consistency check).
+    fn matches(&self, here: Option<Term>, previous: Term) -> bool {
+        here == Some(previous)
+    }
+
+    /// From which index on a log is replaced by new entries after `previous`, if it is: `conflict` is the first at
+    /// which both have an entry, of different terms (§5.3): from there. An entry that does not conflict stays, and all
+    /// that follow it: a late message must not shorten a log.
+    fn replaces_from(&self, previous: Index, conflict: Option<Index>) -> Option<Index> {
+        let _ = previous;
+        conflict
+    }
+
+    /// Where a leader goes on after a follower's log did not match at `rejected`: `first` is the first index of
+    /// the follower's conflicting term, or the one after its log's end; `last` the leader's own last of that term, if
+    /// it has one (§5.3, the last paragraph).
+    fn goes_on_from(&self, rejected: Index, first: Index, last: Option<Index>) -> Index {
+        let _ = rejected;
+        last.map_or(first, |last| last + 1)
+    }
+
+    /// How far a follower may commit whose leader has committed to `leader`, when its log is known to agree with the
+    /// leader's to `last_new` (Figure 2, AppendEntries 5): no further than that.
+    fn commits_to(&self, leader: Index, last_new: Index) -> Index {
+        leader.min(last_new)
+    }
+
+    /// Whether a leader of term `current` commits an entry of term `entry` because a quorum has it (§5.4.2):
+    /// only one of its own; the earlier ones go with it.
+    fn commits(&self, entry: Term, current: Term) -> bool {
+        entry == current
+    }
+
+    /// The index that must be applied before a leader reads: it has committed to `commit`, and its first own entry is
+    /// `first` (thesis §6.4): what any leader before it may have committed comes before that.
+    fn read_index(&self, commit: Index, first: Index) -> Index {
+        commit.max(first)
+    }
+
+    /// Whether a read of round `round` may be answered, when a quorum has answered a leader in round `confirmed`
+    /// (thesis §6.4): if that was asked no earlier than the read.
+    fn is_confirmed(&self, round: u64, confirmed: u64) -> bool {
+        confirmed >= round
+    }
+
+    /// Whether a snapshot that ends at `last` tells a server nothing that has committed to `commit` (§7).
+    fn is_old_snapshot(&self, commit: Index, last: Index) -> bool {
+        last <= commit
+    }
+
+    /// Whether a server keeps the entries behind a snapshot's last, whose term in its own log is `here`, if it has it,
+    /// and in the snapshot `last` (§7): if they are the same entry.
+    fn keeps_suffix(&self, here: Option<Term>, last: Term) -> bool {
+        here == Some(last)
+    }
+
+    /// Whether a session's command `sequence` was applied before, when `applied` was the last (§8; thesis §6.3).
+    fn is_repeated(&self, applied: u64, sequence: u64) -> bool {
+        sequence <= applied
+    }
+}
+
+/// The published rules: the default of each.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Published;
+
+impl Rules for Published {}
+
+impl<R: Rules + ?Sized> Rules for &R {
+    fn term(&self, current: Term, heard: Term) -> Term {
+        (**self).term(current, heard)
+    }
+    fn vote_in_new_term(&self, voted_for: Option<ProcessId>) -> Option<ProcessId> {
+        (**self).vote_in_new_term(voted_for)
+    }
+    fn first_votes(&self, candidate: ProcessId) -> ServerSet {
+        (**self).first_votes(candidate)
+    }
+    fn may_vote(
+        &self,
+        current: Term,
+        asked: Term,
+        voted_for: Option<ProcessId>,
+        candidate: ProcessId,
+    ) -> bool {
+        (**self).may_vote(current, asked, voted_for, candidate)
+    }
+    fn is_up_to_date(&self, candidate: Position, own: Position) -> bool {
+        (**self).is_up_to_date(candidate, own)
+    }
+    fn is_quorum(
+        &self,
+        configuration: &Configuration,
+        purpose: Purpose,
+        servers: ServerSet,
+    ) -> bool {
+        (**self).is_quorum(configuration, purpose, servers)
+    }
+    fn matches(&self, here: Option<Term>, previous: Term) -> bool {
+        (**self).matches(here, previous)
+    }
+    fn replaces_from(&self, previous: Index, conflict: Option<Index>) -> Option<Index> {
+        (**self).replaces_from(previous, conflict)
+    }
+    fn goes_on_from(&self, rejected: Index, first: Index, last: Option<Index>) -> Index {
+        (**self).goes_on_from(rejected, first, last)
+    }
+    fn commits_to(&self, leader: Index, last_new: Index) -> Index {
+        (**self).commits_to(leader, last_new)
+    }
+    fn commits(&self, entry: Term, current: Term) -> bool {
+        (**self).commits(entry, current)
+    }
+    fn read_index(&self, commit: Index, first: Index) -> Index {
+        (**self).read_index(commit, first)
+    }
+    fn is_confirmed(&self, round: u64, confirmed: u64) -> bool {
+        (**self).is_confirmed(round, confirmed)
+    }
+    fn is_old_snapshot(&self, commit: Index, last: Index) -> bool {
+        (**self).is_old_snapshot(commit, last)
+    }
+    fn keeps_suffix(&self, here: Option<Term>, last: Term) -> bool {
+        (**self).keeps_suffix(here, last)
+    }
+    fn is_repeated(&self, applied: u64, sequence: u64) -> bool {
+        (**self).is_repeated(applied, sequence)
+    }
+}
