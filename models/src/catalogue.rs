@@ -7,6 +7,7 @@ use crate::atomic_commit::comparison::Comparison;
 use crate::checker::Options;
 use crate::cost::CostReport;
 use crate::paxos::entry::PaxosEntry;
+use crate::raft::entry::RaftEntry;
 use crate::report::{CheckReport, Engine, MutantReport};
 use crate::three_phase_commit::entry::ThreePhaseCommitEntry;
 use crate::two_phase_commit::entry::TwoPhaseCommitEntry;
@@ -140,7 +141,12 @@ impl UsageError {
 }
 
 /// All models.
-pub const MODELS: &[&dyn Entry] = &[&TwoPhaseCommitEntry, &ThreePhaseCommitEntry, &PaxosEntry];
+pub const MODELS: &[&dyn Entry] = &[
+    &TwoPhaseCommitEntry,
+    &ThreePhaseCommitEntry,
+    &PaxosEntry,
+    &RaftEntry,
+];
 
 /// The model of this name.
 ///

@@ -24,6 +24,7 @@ pub mod framework;
 pub mod mutant;
 pub mod paxos;
 pub mod quotient;
+pub mod raft;
 pub mod report;
 pub mod system;
 pub mod three_phase_commit;

@@ -77,6 +77,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
     /// Commits up to this index, and applies what is new. A leader replies.
     pub(super) fn advance(&self, state: &mut State<M>, index: Index, effects: &mut Effects<Self>) {
         let State {
+            term: by,
             log,
             commit,
             applied,
@@ -90,7 +91,13 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         let replies = matches!(role, Role::Leader(_));
         for (first, term, entries) in log.range(*commit + 1, through) {
             let last = first + entries.len() as Index - 1;
-            effects.emit(Output::Committed { term, first, last });
+            let by = *by;
+            effects.emit(Output::Committed {
+                by,
+                term,
+                first,
+                last,
+            });
             for (index, entry) in (first..).zip(entries) {
                 let output = self.apply_entry(applied, index, entry);
                 if let Some(output) = output.filter(|_| replies) {

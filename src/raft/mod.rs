@@ -247,6 +247,8 @@ pub enum Output<M: StateMachine> {
     },
     /// Entries are committed, and applied.
     Committed {
+        /// The term of the server that says so.
+        by: Term,
         /// The term in which they were taken.
         term: Term,
         /// The index of the first.
@@ -279,6 +281,11 @@ pub enum Output<M: StateMachine> {
         ticket: Ticket,
         /// What the state machine says.
         reply: M::Reply,
+    },
+    /// A snapshot has taken the place of the log up to here: on this server's own account.
+    Compacted {
+        /// The position of the last entry in it.
+        last: Position,
     },
     /// What was asked is not done, and nothing of it will be.
     Refused {

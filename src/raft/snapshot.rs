@@ -76,6 +76,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
             snapshot,
             keeps_suffix: true,
         });
+        effects.emit(Output::Compacted { last });
     }
 
     /// Sends a follower the chunk that it needs next.
@@ -214,6 +215,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
             keeps_suffix,
         });
         effects.emit(Output::Committed {
+            by: state.term,
             term: last.term,
             first: last.index,
             last: last.index,

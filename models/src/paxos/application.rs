@@ -139,7 +139,7 @@ where
         (next != *view).then_some(next)
     }
 
-    fn forgets_spent(&self) -> bool {
+    fn forgets(&self) -> bool {
         self.forgets_spent
     }
 

@@ -176,6 +176,7 @@ impl<P: Protocol + 'static> Story<P> {
             }
             Action::Drop(envelope) => self.end(envelope, End::Dropped(row)),
             Action::Timeout(id, timer) => self.act(*id, Mark::Timeout, format!("{timer:?}")),
+            Action::Campaign(id, timer, _) => self.act(*id, Mark::Timeout, format!("{timer:?}")),
             Action::Submit(id, request) => self.act(*id, Mark::Request, format!("{request:?}")),
             Action::Flush(id) => self.act(*id, Mark::Flush, flushed(&events)),
             Action::Crash(id, lost) => {
@@ -239,6 +240,14 @@ impl<P: Protocol + 'static> Story<P> {
                 Event::PushedOut(envelope) => {
                     let row = self.row();
                     self.end(&envelope, End::Dropped(row));
+                }
+                Event::Exchanged(envelope, arrived) => {
+                    let row = self.row();
+                    let end = match arrived {
+                        true => End::Delivered(row),
+                        false => End::Dropped(row),
+                    };
+                    self.end(&envelope, end);
                 }
                 Event::Told(id, output) => self.line(id, LineKind::Told, format!("{output:?}")),
                 // A line across all lanes tells it.

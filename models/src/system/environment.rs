@@ -82,6 +82,9 @@ pub struct Environment {
     pub timers: Timers,
     /// Who campaigns where timers are accurate.
     pub campaigns: Campaigns,
+    /// Whether what a campaign asks is answered at once, by any of the others, or is lost: campaigns then do not
+    /// overlap.
+    pub atomic_campaigns: bool,
     /// Whether at some moment, which may be any, faults come to an end and timers become accurate.
     pub stabilises: bool,
 }
@@ -104,6 +107,7 @@ impl Default for Environment {
             pending_max: 2,
             timers: Timers::Asynchronous,
             campaigns: Campaigns::InTurn,
+            atomic_campaigns: false,
             stabilises: false,
         }
     }
@@ -137,6 +141,12 @@ impl Environment {
             return Err(
                 "full-links hold-up has no meaning on links that take any number of messages: give link-max at least \
                  1, or leave it at push-out"
+                    .into(),
+            );
+        }
+        if self.atomic_campaigns && self.disk == Disk::Buffered {
+            return Err(
+                "with a buffered disk nothing is answered at once: choose --disk atomic, or leave atomic-campaigns off"
                     .into(),
             );
         }
@@ -271,6 +281,9 @@ pub struct EnvironmentFlags {
     /// Who campaigns where timers are accurate
     #[arg(long, value_enum)]
     pub campaigns: Option<Campaigns>,
+    /// Whether what a campaign asks is answered at once, or is lost
+    #[arg(long, value_name = "BOOL")]
+    pub atomic_campaigns: Option<bool>,
     /// Whether faults may come to an end, and timers become accurate
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub stabilises: Option<bool>,
@@ -298,6 +311,7 @@ impl EnvironmentFlags {
         put(&mut environment.pending_max, self.pending_max);
         put(&mut environment.timers, self.timers);
         put(&mut environment.campaigns, self.campaigns);
+        put(&mut environment.atomic_campaigns, self.atomic_campaigns);
         put(&mut environment.stabilises, self.stabilises);
     }
 }

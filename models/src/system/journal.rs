@@ -22,6 +22,8 @@ pub enum Event<P: Protocol> {
     Sent(Envelope<P::Message>, bool),
     /// A message was lost, because it was the oldest of enough on its link when another was sent.
     PushedOut(Envelope<P::Message>),
+    /// A message of a campaign arrived at once, or was lost at once.
+    Exchanged(Envelope<P::Message>, bool),
     /// The application was told.
     Told(ProcessId, P::Output),
     /// These can no longer be reached by the others, nor reach them.
@@ -107,6 +109,17 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             }
             Action::Timeout(process, timer) => {
                 format!("{}'s timer {timer:?} fires", name(process))
+            }
+            Action::Campaign(process, timer, with) => {
+                let with: Vec<String> = with.iter().map(|id| name(&id)).collect();
+                let who = match with.is_empty() {
+                    true => "nobody".to_owned(),
+                    false => with.join(", "),
+                };
+                format!(
+                    "{}'s timer {timer:?} fires, and {who} answers at once",
+                    name(process)
+                )
             }
             Action::Submit(process, request) => {
                 format!("the application asks {} to {request:?}", name(process))
@@ -209,6 +222,12 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 name(from),
                 name(to)
             ),
+            Event::Exchanged(Envelope { from, to, message }, true) => {
+                format!("{} receives {message:?} from {}", name(to), name(from))
+            }
+            Event::Exchanged(Envelope { from, to, message }, false) => {
+                format!("{message:?} from {} to {} is lost", name(from), name(to))
+            }
             Event::Told(process, output) => format!("{} tells: {output:?}", name(process)),
             Event::Partitioned(cut) => {
                 format!("no message crosses any more: {}", self.sides(*cut))

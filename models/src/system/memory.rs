@@ -175,6 +175,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                     | Event::Durable(..)
                     | Event::Lost(..)
                     | Event::PushedOut(_)
+                    | Event::Exchanged(..)
                     | Event::Partitioned(_)
                     | Event::Healed
                     | Event::Stabilised => {}

@@ -75,8 +75,13 @@ pub trait Application<P: Protocol> {
     fn told(&self, view: &Self::View, process: ProcessId, output: &P::Output)
     -> Option<Self::View>;
 
-    /// Whether messages that can change nothing any more are forgotten, as [`Application::is_spent`] tells.
-    fn forgets_spent(&self) -> bool {
+    /// Whether messages are forgotten, as [`Application::is_lost`] and [`Application::is_spent`] tell.
+    fn forgets(&self) -> bool {
+        false
+    }
+
+    /// Whether the network always loses such a message: a bound of the model, where it is about what happens without.
+    fn is_lost(&self, _message: &P::Message) -> bool {
         false
     }
 
@@ -120,6 +125,9 @@ pub enum Action<P: Protocol + 'static> {
     Drop(Interned<Envelope<P::Message>>),
     /// A timer fires.
     Timeout(ProcessId, Interned<P::Timer>),
+    /// A timer fires that begins a campaign. What its process then asks of these is answered at once; what it asks of
+    /// others is lost.
+    Campaign(ProcessId, Interned<P::Timer>, ProcessSet),
     /// The application asks for something.
     Submit(ProcessId, Interned<P::Request>),
     /// A process's oldest pending record becomes durable.
@@ -255,6 +263,10 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 self.note_campaign(&mut change, id, timer);
                 self.happens(&mut change, id, Happening::Timeout(timer), journal);
             }
+            Action::Campaign(id, timer, with) => {
+                self.note_campaign(&mut change, id, timer);
+                self.campaign(&mut change, (id, timer), with, journal);
+            }
             Action::Submit(id, request) => {
                 let view = self.view_after(change.now().view, News::Submitted(id, request));
                 change.set_view(view);
@@ -279,8 +291,8 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 journal.note(vec![Event::Stabilised]);
             }
         }
-        if self.application.forgets_spent() {
-            self.forget_spent(&mut change);
+        if self.application.forgets() {
+            self.forget(&mut change);
         }
         change.into_next()
     }
@@ -293,19 +305,62 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             && outboxes.any(|outbox| outbox.overflows(link_max))
     }
 
-    /// Takes out the messages that can change nothing any more.
-    fn forget_spent(&self, change: &mut Change<'_, P, A>) {
+    /// A campaign that is over at once.
+    fn campaign(
+        &self,
+        change: &mut Change<'_, P, A>,
+        (id, timer): (ProcessId, Interned<P::Timer>),
+        with: ProcessSet,
+        journal: &mut Journal<P>,
+    ) {
+        let asked = self.says(change, id, Happening::Timeout(timer), journal);
+        for request in asked {
+            let is_answered = with.contains(request.to);
+            self.travels(change, id, Traffic::Remove(request));
+            journal.note(vec![Event::Exchanged(
+                Envelope::clone(&request),
+                is_answered,
+            )]);
+            if !is_answered {
+                continue;
+            }
+            let answers = self.says(change, request.to, Happening::Receive(request), journal);
+            for answer in answers.into_iter().filter(|answer| answer.to == id) {
+                self.travels(change, request.to, Traffic::Remove(answer));
+                journal.note(vec![Event::Exchanged(Envelope::clone(&answer), true)]);
+                self.happens(change, id, Happening::Receive(answer), journal);
+            }
+        }
+    }
+
+    /// Something happens to a process. Returns what it says in consequence that is not in flight already.
+    fn says(
+        &self,
+        change: &mut Change<'_, P, A>,
+        id: ProcessId,
+        happening: Happening<P>,
+        journal: &mut Journal<P>,
+    ) -> Vec<Interned<Envelope<P::Message>>> {
+        let in_flight = |change: &Change<'_, P, A>| change.now().network.outboxes[id.index()];
+        let before = in_flight(change);
+        self.happens(change, id, happening, journal);
+        in_flight(change).beyond(&before)
+    }
+
+    /// Takes out the messages that are always lost, and those that can change nothing any more.
+    fn forget(&self, change: &mut Change<'_, P, A>) {
         for sender in self.ids() {
             let processes = &change.now().processes;
-            let is_spent = |envelope: &Envelope<P::Message>| {
+            let is_out = |envelope: &Envelope<P::Message>| {
                 let (from, to) = (
                     &processes[envelope.from.index()],
                     &processes[envelope.to.index()],
                 );
-                self.application.is_spent(envelope, from, to)
+                self.application.is_lost(&envelope.message)
+                    || self.application.is_spent(envelope, from, to)
             };
             let outbox = &change.now().network.outboxes[sender.index()];
-            if let Some(left) = outbox.without(is_spent) {
+            if let Some(left) = outbox.without(is_out) {
                 change.set_outbox(sender, self.intern_outbox(left));
             }
         }

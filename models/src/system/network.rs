@@ -196,6 +196,22 @@ impl<M: Data> Outbox<M> {
             .remove(at.expect("what is removed is in flight"));
     }
 
+    /// The copies that it has and another has not.
+    pub(super) fn beyond(&self, other: &Self) -> Vec<Interned<Envelope<M>>> {
+        let mut rest = other.in_flight.clone();
+        let mut beyond = self.in_flight.clone();
+        beyond.retain(
+            |envelope| match rest.iter().position(|known| known == envelope) {
+                Some(known) => {
+                    rest.swap_remove(known);
+                    false
+                }
+                None => true,
+            },
+        );
+        beyond
+    }
+
     /// What is left without these envelopes, if there are any.
     pub fn without(&self, is_out: impl Fn(&Envelope<M>) -> bool) -> Option<Self> {
         let is_in = |envelope: &&Interned<Envelope<M>>| !is_out(envelope);

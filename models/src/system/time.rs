@@ -33,6 +33,7 @@
 //! synchrony (Dwork, Lynch, Stockmeyer: *Consensus in the presence of partial synchrony*, JACM 35(2), 1988).
 //! Before that moment it is asynchronous, so what terminates here terminates however long it was not.
 
+use itertools::Itertools;
 use quorate::protocol::{ProcessId, Protocol};
 
 use super::interned::Interned;
@@ -56,6 +57,19 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         }
         let is_campaign = |timer: &P::Timer| self.protocol.campaigns(timer);
         match self.environment.timers {
+            Timers::Asynchronous if self.environment.atomic_campaigns => {
+                for (id, timer) in self.timers_set(state) {
+                    match is_campaign(&timer) {
+                        true => {
+                            let with = self.who_can_answer(state, id).into_iter().powerset();
+                            actions.extend(with.map(|with| {
+                                Action::Campaign(id, timer, with.into_iter().collect())
+                            }));
+                        }
+                        false => actions.push(Action::Timeout(id, timer)),
+                    }
+                }
+            }
             Timers::Asynchronous => {
                 let set = self.timers_set(state);
                 actions.extend(set.map(|(id, timer)| Action::Timeout(id, timer)));
@@ -87,6 +101,20 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             let timers = process.memo().timers.iter();
             timers.map(move |timer| (process.id, *timer))
         })
+    }
+
+    /// The processes that another can reach, and that take input.
+    fn who_can_answer(&self, state: &SystemState<P, A>, asked_by: ProcessId) -> Vec<ProcessId> {
+        let processes = state
+            .processes
+            .iter()
+            .map(|process| self.own_process(*process));
+        let others =
+            processes.filter(|process| process.id != asked_by && process.memo().takes_input);
+        let reached = others
+            .map(|process| process.id)
+            .filter(|id| !state.are_apart(asked_by, *id));
+        reached.collect()
     }
 
     /// Whether none of these actions is a delivery or a flush that would change anything.

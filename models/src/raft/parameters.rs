@@ -1,0 +1,186 @@
+//! The parameters of a Raft model, and its named instances.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::entry::Instance;
+use crate::system::{Disk, Environment, EnvironmentFlags, ProcessSet, Timers};
+
+/// Everything that distinguishes one instance of the model from another.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Parameters {
+    /// How many servers.
+    pub servers: u16,
+    /// How many terms: nobody campaigns for a higher one.
+    pub terms: u64,
+    /// How many commands clients propose.
+    pub commands: u8,
+    /// How many snapshots are made.
+    pub snapshots: u8,
+    /// Whether leaders send heartbeats: needed only where messages are lost for good.
+    pub heartbeats: bool,
+    /// Whether what leaders send arrives. Otherwise it is about elections alone.
+    pub replicates: bool,
+    /// How many messages with entries a leader sends ahead of answers.
+    pub in_flight_max: u8,
+    /// What the environment may do.
+    #[serde(flatten)]
+    pub environment: Environment,
+}
+
+impl Default for Parameters {
+    /// 3 servers, 2 terms, a command, campaigns that do not overlap.
+    fn default() -> Self {
+        Self {
+            servers: 3,
+            terms: 2,
+            commands: 1,
+            snapshots: 0,
+            heartbeats: false,
+            replicates: true,
+            in_flight_max: 2,
+            environment: Environment {
+                atomic_campaigns: true,
+                ..Environment::default()
+            },
+        }
+    }
+}
+
+impl Parameters {
+    /// Why these parameters make no sense, if they do not.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that names the parameter and says what to do.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.servers == 0 {
+            return Err("servers 0 leaves nobody to lead: give at least 1".into());
+        }
+        if self.servers > ProcessSet::PROCESSES_MAX {
+            return Err(format!(
+                "servers {} are more than a model takes: give at most {}",
+                self.servers,
+                ProcessSet::PROCESSES_MAX
+            ));
+        }
+        if self.terms == 0 {
+            return Err("terms 0 lets nobody campaign: give at least 1".into());
+        }
+        if self.in_flight_max == 0 {
+            return Err("in-flight-max 0 lets no entry be sent ahead: give at least 1".into());
+        }
+        if self.environment.timers == Timers::Never {
+            return Err(
+                "timers never lets nobody campaign: choose --timers asynchronous or accurate"
+                    .into(),
+            );
+        }
+        self.environment.validate(self.servers.into())
+    }
+}
+
+/// All named instances.
+pub fn instances() -> Vec<Instance<Parameters>> {
+    let instance = |name, summary, by_default, parameters| Instance {
+        name,
+        summary,
+        by_default,
+        parameters,
+    };
+    let election = |servers, terms, crashes| Parameters {
+        servers,
+        terms,
+        commands: 0,
+        replicates: false,
+        environment: Environment {
+            crashes,
+            ..Environment::default()
+        },
+        ..Parameters::default()
+    };
+    let buffered = |mut parameters: Parameters| {
+        parameters.environment.disk = Disk::Buffered;
+        parameters
+    };
+    vec![
+        instance(
+            "election",
+            "3 servers, 3 terms, elections alone",
+            true,
+            election(3, 3, 0),
+        ),
+        instance(
+            "election-two",
+            "2 servers, 3 terms, a crash, a buffered disk, elections alone",
+            true,
+            buffered(election(2, 3, 1)),
+        ),
+        instance(
+            "election-four",
+            "4 servers, 2 terms, elections alone",
+            true,
+            election(4, 2, 0),
+        ),
+        instance(
+            "election-crash",
+            "3 servers, 2 terms, a crash, a buffered disk, elections alone",
+            true,
+            buffered(election(3, 2, 1)),
+        ),
+        instance(
+            "replication",
+            "3 servers, 2 terms, a command",
+            true,
+            Parameters::default(),
+        ),
+    ]
+}
+
+/// Command-line flags that override an instance's parameters.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ParameterFlags {
+    /// Servers
+    #[arg(long, value_name = "COUNT")]
+    pub servers: Option<u16>,
+    /// Terms
+    #[arg(long, value_name = "COUNT")]
+    pub terms: Option<u64>,
+    /// Commands that clients propose
+    #[arg(long, value_name = "COUNT")]
+    pub commands: Option<u8>,
+    /// Snapshots that are made
+    #[arg(long, value_name = "COUNT")]
+    pub snapshots: Option<u8>,
+    /// Whether leaders send heartbeats
+    #[arg(long, value_name = "BOOL")]
+    pub heartbeats: Option<bool>,
+    /// Whether what leaders send arrives
+    #[arg(long, value_name = "BOOL")]
+    pub replicates: Option<bool>,
+    /// Messages with entries that a leader sends ahead of answers
+    #[arg(long, value_name = "COUNT")]
+    pub in_flight_max: Option<u8>,
+    #[command(flatten)]
+    environment: EnvironmentFlags,
+}
+
+impl ParameterFlags {
+    /// The parameters with the given flags in place of their own values.
+    pub fn apply(&self, mut parameters: Parameters) -> Parameters {
+        fn put<T: Copy>(target: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *target = value;
+            }
+        }
+        put(&mut parameters.servers, self.servers);
+        put(&mut parameters.terms, self.terms);
+        put(&mut parameters.commands, self.commands);
+        put(&mut parameters.snapshots, self.snapshots);
+        put(&mut parameters.heartbeats, self.heartbeats);
+        put(&mut parameters.replicates, self.replicates);
+        put(&mut parameters.in_flight_max, self.in_flight_max);
+        self.environment.apply(&mut parameters.environment);
+        parameters
+    }
+}
