@@ -88,10 +88,10 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
                 return;
             };
             match leader.progress[server.index()].sending {
-                Sending::Pipeline { .. } => self.send_commit(state, server, effects),
-                Sending::Probe | Sending::Snapshot { .. } => {
-                    self.send_entries(state, server, effects);
+                Sending::Probe | Sending::Pipeline { .. } => {
+                    self.send_commit(state, server, effects);
                 }
+                Sending::Snapshot { .. } => self.send_entries(state, server, effects),
             }
         }
     }
@@ -157,7 +157,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         effects.send(to, message);
     }
 
-    /// Tells a follower how far it may commit.
+    /// Tells a follower how far it may commit, and sends nothing else: it may be down.
     pub(super) fn send_commit(
         &self,
         state: &mut State<M>,

@@ -5,7 +5,8 @@ use std::fmt::{self, Debug};
 
 use quorate::protocol::{ProcessId, Protocol};
 use quorate::raft::{
-    Durable, Entry, Index, Message, Output, Request, ServerSet, State, StateMachine, Term, Timer,
+    Durable, Entry, Index, Message, Output, Request, Role, ServerSet, State, StateMachine, Term,
+    Timer,
 };
 
 use crate::system::{Application, Envelope, Process};
@@ -36,7 +37,15 @@ impl StateMachine for Register {
     fn restore(chunks: &[u8]) -> Option<Self> {
         Some(Self(chunks.to_vec()))
     }
+
+    /// As much as any other entry.
+    fn size(_: &u8) -> usize {
+        ENTRY_BYTES
+    }
 }
+
+/// What an entry takes in a message.
+pub const ENTRY_BYTES: usize = size_of::<u64>();
 
 /// The application: it writes, and has logs compacted.
 #[derive(Clone, Debug)]
@@ -151,6 +160,10 @@ where
         let mut next = view.clone();
         next.told(process, output);
         (next != *view).then_some(next)
+    }
+
+    fn has_won(&self, knows: &State<Register>) -> bool {
+        matches!(knows.role, Role::Leader(_))
     }
 
     fn forgets(&self) -> bool {

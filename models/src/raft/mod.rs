@@ -12,7 +12,7 @@ pub mod mutants;
 pub mod parameters;
 pub mod properties;
 
-use application::{Clients, Register};
+use application::{Clients, ENTRY_BYTES, Register};
 use parameters::Parameters;
 use properties::AnyRaft;
 
@@ -34,6 +34,10 @@ pub fn clients(parameters: &Parameters) -> Clients {
 /// The protocol that these parameters describe, by the given rules. The parameters are valid.
 pub fn protocol<R: Rules>(parameters: &Parameters, rules: R) -> Raft<Register, R> {
     let limits = Limits {
+        message_bytes_max: match parameters.entries_max {
+            0 => Limits::default().message_bytes_max,
+            entries => usize::from(entries) * ENTRY_BYTES,
+        },
         in_flight_messages_max: parameters.in_flight_max.into(),
         ..Limits::default()
     };

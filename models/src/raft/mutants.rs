@@ -1,11 +1,15 @@
 //! Bugs of Raft, each with the property that it must break and the instance that shows it.
 
-use quorate::raft::{Raft, Rules};
+use quorate::protocol::{Effect, ProcessId};
+use quorate::raft::{
+    Configuration, Index, Message, Position, Published, Purpose, Raft, Record, Role, Rules,
+    ServerSet, State, Term,
+};
 
 use super::application::Register;
 use super::parameters::Parameters;
-use super::protocol;
-use crate::mutant::{self, Mutated};
+use super::{properties, protocol};
+use crate::mutant::{self, Mutated, unforced, wrong_rule};
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
 pub type MutatedRaft = Mutated<Raft<Register, &'static dyn Rules>>;
@@ -19,9 +23,341 @@ impl Mutant {
     /// The wrong protocol.
     pub fn protocol(&self, parameters: &Parameters) -> MutatedRaft {
         self.bug
-            .put_into(|wrong| protocol(parameters, wrong.unwrap_or(&quorate::raft::Published)))
+            .put_into(|wrong| protocol(parameters, wrong.unwrap_or(&Published)))
     }
 }
 
+wrong_rule!(
+    AdoptsAnyTerm,
+    fn term(&self, _: Term, heard: Term) -> Term {
+        heard
+    }
+);
+wrong_rule!(
+    IgnoresVotedFor,
+    fn may_vote(&self, current: Term, asked: Term, _: Option<ProcessId>, _: ProcessId) -> bool {
+        asked == current
+    }
+);
+wrong_rule!(
+    HalfIsEnough,
+    fn is_quorum(&self, configuration: &Configuration, _: Purpose, servers: ServerSet) -> bool {
+        servers.len() >= configuration.voters.len() / 2
+    }
+);
+wrong_rule!(
+    CountsPeersOnly,
+    fn is_quorum(&self, configuration: &Configuration, _: Purpose, servers: ServerSet) -> bool {
+        let peers = configuration.voters.len() - 1;
+        servers.len() > peers / 2
+    }
+);
+wrong_rule!(
+    CommitsAlone,
+    fn is_quorum(
+        &self,
+        configuration: &Configuration,
+        purpose: Purpose,
+        servers: ServerSet,
+    ) -> bool {
+        purpose == Purpose::Commitment || Published.is_quorum(configuration, purpose, servers)
+    }
+);
+wrong_rule!(
+    AnyLogWillDo,
+    fn is_up_to_date(&self, _: Position, _: Position) -> bool {
+        true
+    }
+);
+wrong_rule!(
+    LongerLogWins,
+    fn is_up_to_date(&self, candidate: Position, own: Position) -> bool {
+        candidate.index >= own.index
+    }
+);
+wrong_rule!(
+    LengthBeforeTerm,
+    fn is_up_to_date(&self, candidate: Position, own: Position) -> bool {
+        (candidate.index, candidate.term) >= (own.index, own.term)
+    }
+);
+wrong_rule!(
+    ReplacesAll,
+    fn replaces_from(&self, previous: Index, _: Option<Index>) -> Option<Index> {
+        Some(previous + 1)
+    }
+);
+wrong_rule!(
+    NeverReplaces,
+    fn replaces_from(&self, _: Index, _: Option<Index>) -> Option<Index> {
+        None
+    }
+);
+wrong_rule!(
+    ChecksNoTerm,
+    fn matches(&self, here: Option<Term>, _: Term) -> bool {
+        here.is_some()
+    }
+);
+wrong_rule!(
+    CommitsWhatIsThere,
+    fn commits_to(&self, leader: Index, _: Index) -> Index {
+        leader
+    }
+);
+wrong_rule!(
+    CommitsAnyTerm,
+    fn commits(&self, _: Term, _: Term) -> bool {
+        true
+    }
+);
+wrong_rule!(
+    KeepsAnySuffix,
+    fn keeps_suffix(&self, _: Option<Term>, _: Term) -> bool {
+        true
+    }
+);
+wrong_rule!(
+    InstallsOldSnapshots,
+    fn is_old_snapshot(&self, _: Index, _: Index) -> bool {
+        false
+    }
+);
+
+/// A server that never comes to a higher term, and votes in any higher one, once. Its answer says its own term, so that
+/// nobody is elected.
+#[derive(Clone, Copy, Debug)]
+struct NeverAdoptsTerm;
+
+impl Rules for NeverAdoptsTerm {
+    fn term(&self, current: Term, _: Term) -> Term {
+        current
+    }
+
+    fn may_vote(
+        &self,
+        current: Term,
+        asked: Term,
+        voted_for: Option<ProcessId>,
+        _: ProcessId,
+    ) -> bool {
+        asked > current && voted_for.is_none()
+    }
+}
+
+type Effects = Vec<Effect<Raft<Register, &'static dyn Rules>>>;
+
+/// What a follower's log does not match, it says that it has.
+fn nacks_are_acks(_: &State<Register>, _: &State<Register>, mut effects: Effects) -> Effects {
+    for effect in &mut effects {
+        if let Effect::Send { message, .. } = effect
+            && let Message::NotAppended {
+                term,
+                rejected,
+                round,
+                ..
+            } = *message
+        {
+            *message = Message::Appended {
+                term,
+                matched: rejected,
+                round,
+            };
+        }
+    }
+    effects
+}
+
+/// A leader takes its own entries for durable at once.
+fn counts_itself_at_once(
+    _: &State<Register>,
+    now: &State<Register>,
+    mut effects: Effects,
+) -> Effects {
+    if matches!(now.role, Role::Leader(_)) {
+        effects.sort_by_key(|effect| !matches!(effect, Effect::ReportDurable(_)));
+    }
+    effects
+}
+
 /// All mutants.
-pub const MUTANTS: &[Mutant] = &[];
+pub const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "never-adopts-term",
+        summary: "a server never comes to a higher term, and votes if it has not voted",
+        breaks: properties::LEADS,
+        instance: "election",
+        bug: Bug::Rule("term", &NeverAdoptsTerm),
+    },
+    Mutant {
+        name: "adopts-any-term",
+        summary: "a server comes to whatever term it hears of",
+        breaks: properties::TERMS_GROW,
+        instance: "election",
+        bug: AdoptsAnyTerm::BUG,
+    },
+    Mutant {
+        name: "ignores-voted-for",
+        summary: "a server votes without looking whom it has voted for",
+        breaks: properties::ELECTION_SAFETY,
+        instance: "election",
+        bug: IgnoresVotedFor::BUG,
+    },
+    Mutant {
+        name: "half-is-a-quorum",
+        summary: "half of the servers are a quorum",
+        breaks: properties::ELECTION_SAFETY,
+        instance: "election-two",
+        bug: HalfIsEnough::BUG,
+    },
+    Mutant {
+        name: "counts-peers-only",
+        summary: "more than half of the other servers are a quorum",
+        breaks: properties::ELECTION_SAFETY,
+        instance: "election-four",
+        bug: CountsPeersOnly::BUG,
+    },
+    Mutant {
+        name: "restart-loses-vote",
+        summary: "a restart loses the vote",
+        breaks: properties::ELECTION_SAFETY,
+        instance: "election-crash",
+        bug: Bug::Recovered(|_, durable| durable.voted_for = None),
+    },
+    Mutant {
+        name: "restart-loses-term",
+        summary: "a restart loses term and vote",
+        breaks: properties::ELECTION_SAFETY,
+        instance: "election-crash",
+        bug: Bug::Recovered(|_, durable| {
+            durable.term = 0;
+            durable.voted_for = None;
+        }),
+    },
+    Mutant {
+        name: "vote-not-forced",
+        summary: "a server votes before that is durable",
+        breaks: properties::ELECTION_SAFETY,
+        instance: "election-crash",
+        bug: Bug::Effects(|_, _, effects| {
+            unforced(effects, |record| matches!(record, Record::Term { .. }))
+        }),
+    },
+    Mutant {
+        name: "restart-loses-log",
+        summary: "a restart loses the log",
+        breaks: properties::LEADER_COMPLETENESS,
+        instance: "crash",
+        bug: Bug::Recovered(|_, durable| durable.log.truncate(0)),
+    },
+    Mutant {
+        name: "restart-loses-last-entry",
+        summary: "a restart loses the last entry",
+        breaks: properties::LEADER_COMPLETENESS,
+        instance: "crash",
+        bug: Bug::Recovered(|_, durable| {
+            let last = durable.log.last().index;
+            durable.log.truncate(last.saturating_sub(1));
+        }),
+    },
+    Mutant {
+        name: "entries-not-forced",
+        summary: "a follower acknowledges entries before they are durable",
+        breaks: properties::ANSWERS_ARE_DURABLE,
+        instance: "overlap",
+        bug: Bug::Effects(|_, _, effects| {
+            unforced(effects, |record| matches!(record, Record::Append { .. }))
+        }),
+    },
+    Mutant {
+        name: "counts-itself-at-once",
+        summary: "a leader counts itself before its entries are durable",
+        breaks: properties::STATE_MACHINE_SAFETY,
+        instance: "overlap-crash",
+        bug: Bug::Effects(counts_itself_at_once),
+    },
+    Mutant {
+        name: "any-log-will-do",
+        summary: "a server votes whether or not the candidate's log is up to date",
+        breaks: properties::LEADER_COMPLETENESS,
+        instance: "replication",
+        bug: AnyLogWillDo::BUG,
+    },
+    Mutant {
+        name: "longer-log-wins",
+        summary: "up to date is a log that is as long",
+        breaks: properties::LEADER_COMPLETENESS,
+        instance: "figure-8",
+        bug: LongerLogWins::BUG,
+    },
+    Mutant {
+        name: "length-before-term",
+        summary: "up to date is a longer log, and of two as long that of the later term",
+        breaks: properties::LEADER_COMPLETENESS,
+        instance: "commands",
+        bug: LengthBeforeTerm::BUG,
+    },
+    Mutant {
+        name: "replaces-all",
+        summary: "a follower drops what comes behind new entries, without looking",
+        breaks: properties::LEADER_COMPLETENESS,
+        instance: "replication",
+        bug: ReplacesAll::BUG,
+    },
+    Mutant {
+        name: "never-replaces",
+        summary: "a follower never replaces entries that conflict",
+        breaks: properties::LEADER_COMPLETENESS,
+        instance: "figure-8",
+        bug: NeverReplaces::BUG,
+    },
+    Mutant {
+        name: "checks-no-term",
+        summary: "a follower does not look of what term the entry before new ones is",
+        breaks: properties::LOG_MATCHING,
+        instance: "commands",
+        bug: ChecksNoTerm::BUG,
+    },
+    Mutant {
+        name: "commits-what-is-there",
+        summary: "a follower commits as far as its leader, whatever it has there",
+        breaks: properties::STATE_MACHINE_SAFETY,
+        instance: "heartbeats",
+        bug: CommitsWhatIsThere::BUG,
+    },
+    Mutant {
+        name: "nacks-are-acks",
+        summary: "a follower says that it has what it rejects",
+        breaks: properties::LEADER_COMPLETENESS,
+        instance: "heartbeats",
+        bug: Bug::Effects(nacks_are_acks),
+    },
+    Mutant {
+        name: "commits-alone",
+        summary: "a leader commits what it alone has",
+        breaks: properties::LEADER_COMPLETENESS,
+        instance: "replication",
+        bug: CommitsAlone::BUG,
+    },
+    Mutant {
+        name: "figure-8",
+        summary: "a leader commits an entry of an earlier term because a quorum has it",
+        breaks: properties::LEADER_COMPLETENESS,
+        instance: "figure-8",
+        bug: CommitsAnyTerm::BUG,
+    },
+    Mutant {
+        name: "conflict-stays-behind-snapshot",
+        summary: "a follower installs a snapshot and keeps a log that conflicts with it",
+        breaks: properties::LOG_TERMS_GROW,
+        instance: "snapshot",
+        bug: KeepsAnySuffix::BUG,
+    },
+    Mutant {
+        name: "installs-old-snapshots",
+        summary: "a follower installs a snapshot that is behind what it has applied",
+        breaks: properties::COMMITS_GROW,
+        instance: "snapshot-late",
+        bug: InstallsOldSnapshots::BUG,
+    },
+];

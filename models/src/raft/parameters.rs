@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::entry::Instance;
-use crate::system::{Disk, Environment, EnvironmentFlags, ProcessSet, Timers};
+use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers};
 
 /// Everything that distinguishes one instance of the model from another.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -21,6 +21,8 @@ pub struct Parameters {
     pub heartbeats: bool,
     /// Whether what leaders send arrives. Otherwise it is about elections alone.
     pub replicates: bool,
+    /// How many entries fit in one message; 0 for any number.
+    pub entries_max: u8,
     /// How many messages with entries a leader sends ahead of answers.
     pub in_flight_max: u8,
     /// What the environment may do.
@@ -38,6 +40,7 @@ impl Default for Parameters {
             snapshots: 0,
             heartbeats: false,
             replicates: true,
+            entries_max: 0,
             in_flight_max: 2,
             environment: Environment {
                 atomic_campaigns: true,
@@ -103,6 +106,28 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         parameters.environment.disk = Disk::Buffered;
         parameters
     };
+    let finely = |mut parameters: Parameters| {
+        parameters.environment.atomic_campaigns = false;
+        parameters
+    };
+    let crashing = |mut parameters: Parameters| {
+        parameters.environment.crashes = 1;
+        parameters
+    };
+    let beating = |mut parameters: Parameters| {
+        parameters.heartbeats = true;
+        parameters
+    };
+    let ordered = |terms, commands| Parameters {
+        terms,
+        commands,
+        environment: Environment {
+            network: NetworkKind::Fifo,
+            link_max: 1,
+            ..Parameters::default().environment
+        },
+        ..Parameters::default()
+    };
     vec![
         instance(
             "election",
@@ -130,9 +155,102 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         ),
         instance(
             "replication",
-            "3 servers, 2 terms, a command",
+            "3 servers, 2 terms, a command, elections that are over at once",
             true,
             Parameters::default(),
+        ),
+        instance(
+            "commands",
+            "3 servers, 3 terms, a command, messages in order, lost when another comes",
+            true,
+            ordered(3, 1),
+        ),
+        instance(
+            "figure-8",
+            "3 servers, 4 terms, their no-ops alone, one in a message, messages in order",
+            true,
+            Parameters {
+                entries_max: 1,
+                ..ordered(4, 0)
+            },
+        ),
+        instance(
+            "heartbeats",
+            "3 servers, 2 terms, a command, heartbeats, messages in order",
+            true,
+            beating(ordered(2, 1)),
+        ),
+        instance(
+            "crash",
+            "3 servers, 2 terms, a command, a crash, messages in order",
+            true,
+            crashing(ordered(2, 1)),
+        ),
+        instance(
+            "crash-three",
+            "3 servers, 3 terms, their no-ops alone, a crash, messages in order",
+            true,
+            crashing(ordered(3, 0)),
+        ),
+        instance(
+            "overlap",
+            "3 servers, a term, a command, a crash, a buffered disk",
+            true,
+            crashing(buffered(finely(Parameters {
+                terms: 1,
+                ..Parameters::default()
+            }))),
+        ),
+        instance(
+            "overlap-two",
+            "3 servers, 2 terms, their no-ops alone, a buffered disk, messages in order",
+            true,
+            buffered(finely(ordered(2, 0))),
+        ),
+        instance(
+            "overlap-crash",
+            "3 servers, 2 terms, a command, a crash, a buffered disk, messages in order",
+            true,
+            crashing(buffered(ordered(2, 1))),
+        ),
+        instance(
+            "snapshot",
+            "3 servers, 2 terms, a command, a snapshot, heartbeats, messages in order",
+            true,
+            Parameters {
+                snapshots: 1,
+                ..beating(ordered(2, 1))
+            },
+        ),
+        instance(
+            "snapshot-late",
+            "3 servers, a term, a command, a snapshot, heartbeats",
+            true,
+            Parameters {
+                terms: 1,
+                snapshots: 1,
+                ..beating(Parameters::default())
+            },
+        ),
+        instance(
+            "snapshot-three",
+            "3 servers, 3 terms, their no-ops alone, a snapshot, messages in order",
+            true,
+            Parameters {
+                snapshots: 1,
+                ..ordered(3, 0)
+            },
+        ),
+        instance(
+            "snapshot-crash",
+            "2 servers, 3 terms, a command, a snapshot, a crash",
+            true,
+            crashing(Parameters {
+                servers: 2,
+                terms: 3,
+                snapshots: 1,
+                ..Parameters::default()
+            }),
         ),
     ]
 }
@@ -158,6 +276,9 @@ pub struct ParameterFlags {
     /// Whether what leaders send arrives
     #[arg(long, value_name = "BOOL")]
     pub replicates: Option<bool>,
+    /// Entries that fit in one message; 0 for any number
+    #[arg(long, value_name = "COUNT")]
+    pub entries_max: Option<u8>,
     /// Messages with entries that a leader sends ahead of answers
     #[arg(long, value_name = "COUNT")]
     pub in_flight_max: Option<u8>,
@@ -179,6 +300,7 @@ impl ParameterFlags {
         put(&mut parameters.snapshots, self.snapshots);
         put(&mut parameters.heartbeats, self.heartbeats);
         put(&mut parameters.replicates, self.replicates);
+        put(&mut parameters.entries_max, self.entries_max);
         put(&mut parameters.in_flight_max, self.in_flight_max);
         self.environment.apply(&mut parameters.environment);
         parameters

@@ -49,6 +49,8 @@ pub const ELECTION_SAFETY: &str = "Election Safety: at most one server leads a t
 pub const LEADER_APPEND_ONLY: &str = "Leader Append-Only: a leader only appends to its log";
 /// Logs with a common position are equal up to it (§5.3).
 pub const LOG_MATCHING: &str = "Log Matching: logs that share a position agree up to it";
+/// In a log terms only grow: what is more up to date is then what ends in a later term.
+pub const LOG_TERMS_GROW: &str = "terms never decrease along a log";
 /// What is committed in a term is in the log of every leader of a higher one (§5.4).
 pub const LEADER_COMPLETENESS: &str =
     "Leader Completeness: leaders of later terms have what is committed";
@@ -105,6 +107,7 @@ pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Model<P>>
     if parameters.replicates {
         properties.extend([
             Property::holds(LOG_MATCHING, Always(logs_match)),
+            Property::holds(LOG_TERMS_GROW, Always(log_terms_grow)),
             Property::holds(LEADER_COMPLETENESS, Always(leaders_are_complete)),
             Property::holds(STATE_MACHINE_SAFETY, Always(one_entry_an_index)),
             Property::holds(REPLICAS_AGREE, Always(replicas_agree)),
@@ -179,6 +182,13 @@ fn logs<P: AnyRaft>(state: &ModelState<P>) -> impl Iterator<Item = &Log<u8>> {
 fn logs_match<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
     let mut pairs = logs(state).collect_vec().into_iter().array_combinations();
     pairs.all(|[one, other]| match_up(one, other))
+}
+
+fn log_terms_grow<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    logs(state).all(|log| {
+        let terms = log.entries().map(|(term, _)| term);
+        std::iter::once(log.before().term).chain(terms).is_sorted()
+    })
 }
 
 fn match_up(one: &Log<u8>, other: &Log<u8>) -> bool {

@@ -82,8 +82,8 @@ pub struct Environment {
     pub timers: Timers,
     /// Who campaigns where timers are accurate.
     pub campaigns: Campaigns,
-    /// Whether what a campaign asks is answered at once, by any of the others, or is lost: campaigns then do not
-    /// overlap.
+    /// Whether campaigns are over at once, and won: what one asks is answered by some of the others, all of whose disks
+    /// have time, and campaigns do not overlap. Those that are lost are left out.
     pub atomic_campaigns: bool,
     /// Whether at some moment, which may be any, faults come to an end and timers become accurate.
     pub stabilises: bool,
@@ -141,12 +141,6 @@ impl Environment {
             return Err(
                 "full-links hold-up has no meaning on links that take any number of messages: give link-max at least \
                  1, or leave it at push-out"
-                    .into(),
-            );
-        }
-        if self.atomic_campaigns && self.disk == Disk::Buffered {
-            return Err(
-                "with a buffered disk nothing is answered at once: choose --disk atomic, or leave atomic-campaigns off"
                     .into(),
             );
         }
@@ -281,7 +275,7 @@ pub struct EnvironmentFlags {
     /// Who campaigns where timers are accurate
     #[arg(long, value_enum)]
     pub campaigns: Option<Campaigns>,
-    /// Whether what a campaign asks is answered at once, or is lost
+    /// Whether campaigns are over at once, and won
     #[arg(long, value_name = "BOOL")]
     pub atomic_campaigns: Option<bool>,
     /// Whether faults may come to an end, and timers become accurate

@@ -50,6 +50,11 @@ impl<P: Protocol> Journal<P> {
         Self(Some(Vec::new()))
     }
 
+    /// Another one that keeps as much, and has nothing yet.
+    pub(super) fn fresh(&self) -> Self {
+        Self(self.0.as_ref().map(|_| Vec::new()))
+    }
+
     /// What was kept, in order.
     pub fn into_events(self) -> Vec<Event<P>> {
         self.0.unwrap_or_default()

@@ -75,6 +75,11 @@ pub trait Application<P: Protocol> {
     fn told(&self, view: &Self::View, process: ProcessId, output: &P::Output)
     -> Option<Self::View>;
 
+    /// Whether a process that has campaigned has won: asked where campaigns are over at once.
+    fn has_won(&self, _knows: &P::State) -> bool {
+        true
+    }
+
     /// Whether messages are forgotten, as [`Application::is_lost`] and [`Application::is_spent`] tell.
     fn forgets(&self) -> bool {
         false
@@ -125,8 +130,8 @@ pub enum Action<P: Protocol + 'static> {
     Drop(Interned<Envelope<P::Message>>),
     /// A timer fires.
     Timeout(ProcessId, Interned<P::Timer>),
-    /// A timer fires that begins a campaign. What its process then asks of these is answered at once; what it asks of
-    /// others is lost.
+    /// A timer fires that begins a campaign. What its process then asks of these is answered at once, what it asks of
+    /// others is lost, and it wins.
     Campaign(ProcessId, Interned<P::Timer>, ProcessSet),
     /// The application asks for something.
     Submit(ProcessId, Interned<P::Request>),
@@ -264,8 +269,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 self.happens(&mut change, id, Happening::Timeout(timer), journal);
             }
             Action::Campaign(id, timer, with) => {
-                self.note_campaign(&mut change, id, timer);
-                self.campaign(&mut change, (id, timer), with, journal);
+                change = self.campaign(state, (id, timer), with, journal)?;
             }
             Action::Submit(id, request) => {
                 let view = self.view_after(change.now().view, News::Submitted(id, request));
@@ -305,35 +309,64 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             && outboxes.any(|outbox| outbox.overflows(link_max))
     }
 
-    /// A campaign that is over at once.
-    fn campaign(
+    /// A campaign that is over at once, and won. Its process may have campaigned in vain before, and nobody has heard.
+    fn campaign<'a>(
         &self,
-        change: &mut Change<'_, P, A>,
+        state: &'a SystemState<P, A>,
         (id, timer): (ProcessId, Interned<P::Timer>),
         with: ProcessSet,
         journal: &mut Journal<P>,
-    ) {
-        let asked = self.says(change, id, Happening::Timeout(timer), journal);
-        for request in asked {
-            let is_answered = with.contains(request.to);
-            self.travels(change, id, Traffic::Remove(request));
-            journal.note(vec![Event::Exchanged(
-                Envelope::clone(&request),
-                is_answered,
-            )]);
-            if !is_answered {
-                continue;
+    ) -> Option<Change<'a, P, A>> {
+        let mut before = Change::of(state);
+        loop {
+            let knows = |change: &Change<'_, P, A>| {
+                let process = change.now().processes[id.index()];
+                process.state.clone().expect("who campaigns is up")
+            };
+            let mut tried = journal.fresh();
+            let mut change = before.clone();
+            let asked = self.says(&mut change, id, Happening::Timeout(timer), &mut tried);
+            for &request in &asked {
+                self.travels(&mut change, id, Traffic::Remove(request));
             }
-            let answers = self.says(change, request.to, Happening::Receive(request), journal);
-            for answer in answers.into_iter().filter(|answer| answer.to == id) {
-                self.travels(change, request.to, Traffic::Remove(answer));
-                journal.note(vec![Event::Exchanged(Envelope::clone(&answer), true)]);
-                self.happens(change, id, Happening::Receive(answer), journal);
+            let in_vain = change.clone();
+            for request in asked {
+                let is_answered = with.contains(request.to);
+                let exchanged = Event::Exchanged(Envelope::clone(&request), is_answered);
+                tried.note(vec![exchanged]);
+                if is_answered {
+                    self.answer(&mut change, request, &mut tried);
+                }
             }
+            if self.application.has_won(&knows(&change)) {
+                journal.note(tried.into_events());
+                return Some(change);
+            }
+            if !self.application.permits(id, &knows(&in_vain), &timer) {
+                return None;
+            }
+            before = in_vain;
         }
     }
 
-    /// Something happens to a process. Returns what it says in consequence that is not in flight already.
+    /// A request is answered, and the answer arrives.
+    fn answer(
+        &self,
+        change: &mut Change<'_, P, A>,
+        request: Interned<Envelope<P::Message>>,
+        journal: &mut Journal<P>,
+    ) {
+        let answers = self.says(change, request.to, Happening::Receive(request), journal);
+        let to_it = |answer: &Interned<Envelope<P::Message>>| answer.to == request.from;
+        for answer in answers.into_iter().filter(to_it) {
+            self.travels(change, request.to, Traffic::Remove(answer));
+            journal.note(vec![Event::Exchanged(Envelope::clone(&answer), true)]);
+            self.happens(change, request.from, Happening::Receive(answer), journal);
+        }
+    }
+
+    /// Something happens to a process, and its disk has time. Returns what it says in consequence that is not in flight
+    /// already.
     fn says(
         &self,
         change: &mut Change<'_, P, A>,
@@ -344,6 +377,9 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         let in_flight = |change: &Change<'_, P, A>| change.now().network.outboxes[id.index()];
         let before = in_flight(change);
         self.happens(change, id, happening, journal);
+        while !change.now().processes[id.index()].hold_back.is_empty() {
+            self.happens(change, id, Happening::Flush, journal);
+        }
         in_flight(change).beyond(&before)
     }
 

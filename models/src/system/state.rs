@@ -77,6 +77,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> SystemState<P, A> {
 }
 
 /// A state that is being changed. It is copied when something is found to be different, and not before.
+#[derive_where(Clone)]
 pub(super) struct Change<'a, P: Protocol + 'static, A: Application<P> + 'static> {
     before: &'a SystemState<P, A>,
     next: Option<SystemState<P, A>>,
