@@ -116,6 +116,8 @@ pub fn instances() -> Vec<Instance<Parameters>> {
     };
     let beating = |mut parameters: Parameters| {
         parameters.heartbeats = true;
+        parameters.environment.timers = Timers::CampaignsAsynchronous;
+        parameters.environment.drops = 1;
         parameters
     };
     let ordered = |terms, commands| Parameters {
@@ -176,7 +178,7 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         ),
         instance(
             "heartbeats",
-            "3 servers, 2 terms, a command, heartbeats, messages in order",
+            "3 servers, 2 terms, a command, a drop, heartbeats, messages in order",
             true,
             beating(ordered(2, 1)),
         ),
@@ -215,7 +217,7 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         ),
         instance(
             "snapshot",
-            "3 servers, 2 terms, a command, a snapshot, heartbeats, messages in order",
+            "3 servers, 2 terms, a command, a snapshot, a drop, heartbeats, messages in order",
             true,
             Parameters {
                 snapshots: 1,
@@ -224,7 +226,7 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         ),
         instance(
             "snapshot-late",
-            "3 servers, a term, a command, a snapshot, heartbeats",
+            "3 servers, a term, a command, a snapshot, a drop, heartbeats",
             true,
             Parameters {
                 terms: 1,

@@ -38,7 +38,7 @@ use quorate::protocol::{ProcessId, Protocol};
 
 use super::interned::Interned;
 use super::state::Change;
-use super::{Action, Application, Campaigns, Journal, System, SystemState, Timers};
+use super::{Action, Application, Campaigns, Journal, ProcessSet, System, SystemState, Timers};
 
 impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     /// Whether timers are accurate now.
@@ -56,34 +56,26 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             return;
         }
         let is_campaign = |timer: &P::Timer| self.protocol.campaigns(timer);
-        match self.environment.timers {
-            Timers::Asynchronous if self.environment.atomic_campaigns => {
-                for (id, timer) in self.timers_set(state) {
-                    match is_campaign(&timer) {
-                        true => {
-                            let with = self.who_can_answer(state, id).into_iter().powerset();
-                            actions.extend(with.map(|with| {
-                                Action::Campaign(id, timer, with.into_iter().collect())
-                            }));
-                        }
-                        false => actions.push(Action::Timeout(id, timer)),
-                    }
-                }
-            }
-            Timers::Asynchronous => {
-                let set = self.timers_set(state);
-                actions.extend(set.map(|(id, timer)| Action::Timeout(id, timer)));
-            }
-            Timers::CampaignsAsynchronous => {
-                let is_at_rest = self.is_quiescent(state, actions);
-                let set = self.timers_set(state);
-                let may_fire = set.filter(|(by, timer)| {
-                    is_campaign(timer) || is_at_rest && self.is_justified(state, *by, timer)
-                });
-                actions.extend(may_fire.map(|(id, timer)| Action::Timeout(id, timer)));
-            }
+        let is_at_rest = match self.environment.timers {
+            Timers::Asynchronous => true,
+            Timers::CampaignsAsynchronous => self.is_quiescent(state, actions),
             // Accurate ones were above.
-            Timers::Never | Timers::Accurate => {}
+            Timers::Never | Timers::Accurate => return,
+        };
+        let is_asynchronous = self.environment.timers == Timers::Asynchronous;
+        for (id, timer) in self.timers_set(state) {
+            let fires = Action::Timeout(id, timer);
+            match is_campaign(&timer) {
+                true if self.environment.atomic_campaigns => {
+                    let with = self.who_can_answer(state, id).into_iter().powerset();
+                    let with = with.map(ProcessSet::from_iter);
+                    actions.extend(with.map(|with| Action::Campaign(id, timer, with)));
+                }
+                true => actions.push(fires),
+                false if is_asynchronous => actions.push(fires),
+                false if is_at_rest && self.is_justified(state, id, &timer) => actions.push(fires),
+                false => {}
+            }
         }
     }
 
