@@ -771,4 +771,44 @@ Fairness ==
   /\ FairRecovery
 
 FairSpec == Spec /\ Fairness
+
+-----------------------------------------------------------------------------
+(***************************************************************************)
+(*                               Liveness                                  *)
+(***************************************************************************)
+
+(***************************************************************************)
+(* It wants to know what is chosen, and does not.                          *)
+(***************************************************************************)
+Waits(p) ==
+  /\ p \in up
+  /\ CASE p \in Proposers -> progress[p].status # "idle"
+       [] p \in Learners -> outcome[p] = NoValue
+
+(***************************************************************************)
+(* There is somebody, or will be again, who goes on with a proposal, and   *)
+(* somebody who counts votes.                                              *)
+(***************************************************************************)
+MayDecide ==
+  /\ \E p \in Proposers : disk[p].lastTried # NoBallot /\ (Recovery \/ p \in up)
+  /\ \E l \in Learners : Recovery \/ l \in up
+
+(***************************************************************************)
+(* Whoever wants to know what is chosen learns it.  So it is if one        *)
+(* proposer is alone, a quorum of acceptors stays up or comes up again,    *)
+(* and there are more ballots than crashes.  Two proposers can reject each *)
+(* other again and again: then it depends on how many ballots there are,   *)
+(* and says nothing.                                                       *)
+(***************************************************************************)
+AllLearn ==
+  \A p \in Proposers \union Learners :
+    MayDecide /\ Waits(p) ~> ~MayDecide \/ ~Waits(p)
+
+(***************************************************************************)
+(* What can keep a ballot from a decision is a higher one.                 *)
+(***************************************************************************)
+BallotDecides ==
+  \A b \in Ballots :
+    (\E p \in Proposers : disk[p].lastTried = b)
+      ~> Told # {} \/ \E p \in Proposers : disk[p].lastTried > b
 =============================================================================
