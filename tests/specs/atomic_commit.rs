@@ -15,7 +15,7 @@ use quorate_models::system::{ProcessSet, System};
 
 use super::instance::Instance;
 use super::spec::Named;
-use super::value::Value;
+use super::value::{Value, process_id};
 
 /// What both specs claim of every state.
 pub fn invariants<P>() -> Vec<Named<Property<System<P, Clients>>>>
@@ -65,11 +65,6 @@ pub fn each<T>(
     }
     values.extend(known.iter().map(|(&t, known)| (name(t), value(known))));
     Value::Function(values)
-}
-
-/// A process.
-pub fn process_id(process: ProcessId) -> Value {
-    u64::from(process.0).into()
 }
 
 /// A set of processes.

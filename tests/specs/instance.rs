@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::spec::Spec;
 use super::value::Value;
 
 /// A `.cfg` file beside the specs.
@@ -15,7 +16,9 @@ pub struct Instance {
     pub path: PathBuf,
     /// Its invariants.
     pub invariants: Vec<String>,
-    /// Its temporal properties.
+    /// Its properties of steps.
+    pub steps: Vec<String>,
+    /// Its properties of fair runs.
     pub properties: Vec<String>,
     constants: BTreeMap<String, Value>,
     /// All that comes before the invariants.
@@ -28,7 +31,7 @@ const SPECIFICATION: &str = "SPECIFICATION ";
 /// Before the invariants.
 const INVARIANTS: &str = "INVARIANTS";
 
-/// Before the temporal properties, which come last.
+/// Before the properties of steps and of fair runs, which come last.
 const PROPERTIES: &str = "PROPERTIES";
 
 /// The directory of the specs.
@@ -41,15 +44,16 @@ pub fn specs() -> PathBuf {
 /// # Errors
 ///
 /// If a `.cfg` cannot be read.
-pub fn instances(spec: &str) -> Result<Vec<Instance>, String> {
+pub fn instances<S: Spec>() -> Result<Vec<Instance>, String> {
+    let of_steps: Vec<&str> = S::steps().into_iter().map(|claim| claim.name).collect();
     let directory = fs::read_dir(specs()).map_err(|error| format!("specs/: {error}"))?;
     let mut instances = Vec::new();
     for entry in directory {
         let path = entry.map_err(|error| format!("specs/: {error}"))?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy();
-        let name = file.strip_prefix(spec).and_then(|n| n.strip_prefix('.'));
+        let name = file.strip_prefix(S::NAME).and_then(|n| n.strip_prefix('.'));
         if let Some(name) = name.and_then(|name| name.strip_suffix(".cfg")) {
-            instances.push(Instance::read(name, &path)?);
+            instances.push(Instance::read(name, &path, &of_steps)?);
         }
     }
     instances.sort_by(|a, b| a.name.cmp(&b.name));
@@ -57,7 +61,7 @@ pub fn instances(spec: &str) -> Result<Vec<Instance>, String> {
 }
 
 impl Instance {
-    fn read(name: &str, path: &Path) -> Result<Self, String> {
+    fn read(name: &str, path: &Path, of_steps: &[&str]) -> Result<Self, String> {
         let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
         let mut constants = BTreeMap::new();
         for line in text.lines().filter(|line| !line.starts_with(r"\*")) {
@@ -69,11 +73,15 @@ impl Instance {
         let (text, properties) = text.split_once(PROPERTIES).unwrap_or((&text, ""));
         let (text, invariants) = text.split_once(INVARIANTS).unwrap_or((text, ""));
         let names = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        let properties: Vec<String> = names(properties);
+        let is_of_steps = |name: &String| of_steps.contains(&name.as_str());
+        let (steps, properties) = properties.into_iter().partition(is_of_steps);
         Ok(Self {
             name: name.to_owned(),
             path: path.to_owned(),
             invariants: names(invariants),
-            properties: names(properties),
+            steps,
+            properties,
             constants,
             text: text.to_owned(),
         })

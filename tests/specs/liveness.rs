@@ -49,7 +49,7 @@ fn model_says<S: Spec>(
     holds::<S>(instance, claim.of_model, fairness)
 }
 
-/// The properties of an instance that hold on the model.
+/// The properties of fair runs of an instance that hold on the model.
 pub fn properties_that_hold<S: Spec>(instance: &Instance) -> Result<Vec<&str>, Failed> {
     let mut hold = Vec::new();
     for property in &instance.properties {
@@ -64,7 +64,7 @@ pub fn properties_that_hold<S: Spec>(instance: &Instance) -> Result<Vec<&str>, F
 /// properties that hold and properties that do not.
 pub fn what_is_violated_stands_alone<S: Spec>() -> Result<(), Failed> {
     let (mut hold, mut fail) = (0, 0);
-    let instances = instances(S::NAME)?.into_iter();
+    let instances = instances::<S>()?.into_iter();
     for instance in instances.filter(|i| !i.properties.is_empty()) {
         let holding = properties_that_hold::<S>(&instance)?.len();
         match (holding, instance.properties.len()) {

@@ -20,6 +20,7 @@ mod atomic_commit;
 mod graph;
 mod instance;
 mod liveness;
+mod paxos;
 mod removal;
 mod spec;
 mod three_phase_commit;
@@ -29,7 +30,8 @@ mod value;
 
 use graph::{Graph, States, difference};
 use instance::{Instance, instances, specs};
-use spec::Spec;
+use paxos::PaxosSpec;
+use spec::{Named, Spec, Weakened};
 use three_phase_commit::ThreePhaseCommitSpec;
 use two_phase_commit::TwoPhaseCommitSpec;
 use value::Value;
@@ -61,21 +63,22 @@ fn main() -> ExitCode {
     ];
     trials.extend(trials_of::<TwoPhaseCommitSpec>(&tlc));
     trials.extend(trials_of::<ThreePhaseCommitSpec>(&tlc));
+    trials.extend(trials_of::<PaxosSpec>(&tlc));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// All tests of one spec.
 fn trials_of<S: Spec>(tlc: &Availability) -> Vec<Trial> {
     let spec = S::NAME;
-    let found = instances(spec).expect("the specs can be read");
+    let found = instances::<S>().expect("the specs can be read");
     let mut trials = vec![
         Trial::test(
             format!("{spec}: each action is removed once"),
             each_action_is_removed_once::<S>,
         ),
         Trial::test(
-            format!("{spec}: an instance lists the invariants that hold"),
-            invariants_that_hold_are_listed::<S>,
+            format!("{spec}: an instance lists what holds of states and steps"),
+            what_holds_is_listed::<S>,
         ),
         Trial::test(
             format!("{spec}: a property that is violated stands alone"),
@@ -89,11 +92,18 @@ fn trials_of<S: Spec>(tlc: &Availability) -> Vec<Trial> {
     for instance in &found {
         let name = format!("{spec}: spec and model agree on {}", instance.name);
         let is_large = instance.name.starts_with(LARGE);
-        for invariant in unlisted_invariants::<S>(instance) {
+        for invariant in unlisted(S::invariants(), &instance.invariants) {
             let name = format!("{spec}: {invariant} is violated on {}", instance.name);
             let instance = instance.clone();
             trials.push(tlc.trial(name, is_large, move || {
                 invariant_is_violated::<S>(&instance, invariant)
+            }));
+        }
+        for property in unlisted(S::steps(), &instance.steps) {
+            let name = format!("{spec}: {property} is violated on {}", instance.name);
+            let instance = instance.clone();
+            trials.push(tlc.trial(name, is_large, move || {
+                steps_violate::<S>(&instance, property, &spec_text::<S>()?)
             }));
         }
         let instance = instance.clone();
@@ -105,6 +115,22 @@ fn trials_of<S: Spec>(tlc: &Availability) -> Vec<Trial> {
         tlc.trial(name, false, move || {
             let instance = instance.as_ref().ok_or("no such instance")?;
             spec_without_differs::<S>(action, instance)
+        })
+    }));
+    trials.extend(S::WEAKENED.iter().map(|weakened| {
+        let Weakened {
+            without,
+            rule,
+            by,
+            instance,
+            violates,
+        } = *weakened;
+        let name = format!("{spec}: {violates} is violated on {instance} without {without}");
+        let instance = found.iter().find(|i| i.name == instance).cloned();
+        tlc.trial(name, false, move || {
+            let instance = instance.as_ref().ok_or("no such instance")?;
+            let spec = removal::weakened(&spec_text::<S>()?, rule, by);
+            steps_violate::<S>(instance, violates, &spec)
         })
     }));
     trials.extend(liveness_trials::<S>(tlc, &found));
@@ -189,8 +215,8 @@ impl Availability {
 
 /// The difference between the model and a spec on an instance, if there is one.
 fn compare<S: Spec>(instance: &Instance, spec: &str) -> Result<Option<String>, Failed> {
-    // States and steps, and what holds of every state: no fairness, no temporal properties.
-    let configuration = instance.configuration("Spec", &instance.invariants, NONE);
+    // States and steps, and what holds of them: no fairness.
+    let configuration = instance.configuration("Spec", &instance.invariants, &instance.steps);
     let scratch = Scratch::new::<S>(&instance.name, spec, &configuration)?;
     let exploration = explore(&S::model(instance), &[], &[], &Options::default());
     assert!(exploration.exhausted(), "{}: not exhausted", instance.name);
@@ -251,20 +277,21 @@ fn each_action_is_removed_once<S: Spec>() -> Result<(), Failed> {
 }
 
 /// Those that the instance does not ask TLC to check.
-fn unlisted_invariants<S: Spec>(instance: &Instance) -> Vec<&'static str> {
-    let names = S::invariants().into_iter().map(|invariant| invariant.name);
-    let is_listed = |name: &str| instance.invariants.iter().any(|listed| listed == name);
-    names.filter(|name| !is_listed(name)).collect()
+fn unlisted<T>(claims: Vec<Named<T>>, listed: &[String]) -> Vec<&'static str> {
+    let names = claims.into_iter().map(|claim| claim.name);
+    names
+        .filter(|name| !listed.iter().any(|listed| listed == name))
+        .collect()
 }
 
-fn invariants_that_hold_are_listed<S: Spec>() -> Result<(), Failed> {
-    let instances = instances(S::NAME)?.into_iter();
+fn what_holds_is_listed<S: Spec>() -> Result<(), Failed> {
+    let instances = instances::<S>()?.into_iter();
     for instance in instances.filter(|instance| !instance.name.starts_with(LARGE)) {
-        let unlisted = unlisted_invariants::<S>(&instance);
-        for invariant in S::invariants() {
-            let holds = liveness::holds::<S>(&instance, invariant.of_model, &[])?;
-            if holds == unlisted.contains(&invariant.name) {
-                let (name, of) = (invariant.name, &instance.name);
+        let listed = instance.invariants.iter().chain(&instance.steps);
+        for claim in S::invariants().into_iter().chain(S::steps()) {
+            let holds = liveness::holds::<S>(&instance, claim.of_model, &[])?;
+            if holds != listed.clone().any(|listed| listed == claim.name) {
+                let (name, of) = (claim.name, &instance.name);
                 return Err(format!("{name} holds on {of}: {holds}, and is it listed?").into());
             }
         }
@@ -276,9 +303,19 @@ fn invariants_that_hold_are_listed<S: Spec>() -> Result<(), Failed> {
 fn invariant_is_violated<S: Spec>(instance: &Instance, invariant: &str) -> Result<(), Failed> {
     let configuration = instance.configuration("Spec", &[invariant], NONE);
     let scratch = Scratch::new::<S>(&instance.name, &spec_text::<S>()?, &configuration)?;
-    match tlc::is_violated(&scratch.configuration, invariant)? {
+    match tlc::invariant_is_violated(&scratch.configuration, invariant)? {
         true => Ok(()),
         false => Err(format!("{invariant} holds on {}", instance.name).into()),
+    }
+}
+
+/// TLC finds it violated by a step of this spec.
+fn steps_violate<S: Spec>(instance: &Instance, property: &str, spec: &str) -> Result<(), Failed> {
+    let configuration = instance.configuration("Spec", NONE, &[property]);
+    let scratch = Scratch::new::<S>(&instance.name, spec, &configuration)?;
+    match tlc::steps_violate(&scratch.configuration)? {
+        true => Ok(()),
+        false => Err(format!("{property} holds on {}", instance.name).into()),
     }
 }
 
@@ -316,7 +353,7 @@ fn spec_text<S: Spec>() -> Result<String, Failed> {
     )?)
 }
 
-/// A directory for one run of TLC, gone after it: a spec, and a `.cfg`.
+/// A directory for one run of TLC, gone after it: a spec, those beside it, which it may refine, and a `.cfg`.
 struct Scratch {
     directory: PathBuf,
     configuration: PathBuf,
@@ -333,6 +370,12 @@ impl Scratch {
             configuration: directory.join(format!("{}.{instance}.cfg", S::NAME)),
             directory,
         };
+        for module in fs::read_dir(specs())? {
+            let module = module?;
+            if module.path().extension().is_some_and(|kind| kind == "tla") {
+                fs::copy(module.path(), scratch.directory.join(module.file_name()))?;
+            }
+        }
         fs::write(scratch.directory.join(format!("{}.tla", S::NAME)), spec)?;
         fs::write(&scratch.configuration, configuration)?;
         Ok(scratch)

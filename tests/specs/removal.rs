@@ -1,4 +1,4 @@
-//! A spec without one of its actions, or without the fairness of one.
+//! A spec without one of its actions, or without the fairness of one, or with a rule that is weakened.
 
 /// How the spec says that an action is fair, weakly or strongly.
 const FAIR: [&str; 2] = ["WF_vars(", "SF_vars("];
@@ -33,6 +33,16 @@ pub fn without_fairness(spec: &str, unfair: &str) -> String {
     let formula = formulas.find(|formula| fair_action(formula) == unfair);
     let formula = formula.unwrap_or_else(|| panic!("Fairness has no action {unfair}"));
     spec.replace(formula, "TRUE")
+}
+
+/// The spec with something else in place of a rule.
+///
+/// # Panics
+///
+/// If the spec does not have these words once.
+pub fn weakened(spec: &str, rule: &str, by: &str) -> String {
+    assert_eq!(spec.matches(rule).count(), 1, "{rule}");
+    spec.replace(rule, by)
 }
 
 /// Each `WF_vars(Name…)` and `SF_vars(Name…)`. It is the last on its line.

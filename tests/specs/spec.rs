@@ -21,6 +21,20 @@ pub struct Named<T> {
     pub of_model: T,
 }
 
+/// A spec that has one of its rules in a weaker form.
+pub struct Weakened {
+    /// What it no longer says.
+    pub without: &'static str,
+    /// The rule, in the words of the spec.
+    pub rule: &'static str,
+    /// What stands in its place.
+    pub by: &'static str,
+    /// A small instance in which that makes a difference.
+    pub instance: &'static str,
+    /// The property of steps that is violated there.
+    pub violates: &'static str,
+}
+
 /// A spec beside a model.
 pub trait Spec: 'static {
     /// The spec's name.
@@ -32,6 +46,9 @@ pub trait Spec: 'static {
     /// Each action that `Fairness` speaks of, in its order, with a small instance and a property that does not
     /// hold there unless that action is fair.
     const FAIRNESS_MATTERS_IN: &'static [(&'static str, &'static str, &'static str)];
+
+    /// Rules that are weakened, each so that a property of steps is violated.
+    const WEAKENED: &'static [Weakened] = &[];
 
     /// The model.
     type Model: Model<State: Clone + Eq + Hash + Send + Sync, Action: Clone + Debug + Send> + Sync;
@@ -48,6 +65,11 @@ pub trait Spec: 'static {
 
     /// What the spec claims of every state; but for what the model has no words for.
     fn invariants() -> Vec<Named<Property<Self::Model>>>;
+
+    /// What the spec claims of every step.
+    fn steps() -> Vec<Named<Property<Self::Model>>> {
+        Vec::new()
+    }
 
     /// What the spec claims of fair runs.
     fn claims(instance: &Instance) -> Vec<Named<Property<Self::Model>>>;

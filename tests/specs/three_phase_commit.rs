@@ -25,11 +25,11 @@ use quorate_models::three_phase_commit::properties::{
 use quorate_models::three_phase_commit::{self, model, mutants::TimeoutsAlone, protocol};
 
 use super::atomic_commit::{
-    each, facts, invariants, name, output, participants as participants_of, process_id, process_ids,
+    each, facts, invariants, name, output, participants as participants_of, process_ids,
 };
 use super::instance::Instance;
 use super::spec::{self, Named, Spec};
-use super::value::Value;
+use super::value::{Value, process_id};
 
 type Protocol = ThreePhaseCommit<&'static dyn Rules>;
 

@@ -8,7 +8,7 @@ use super::instance::specs;
 /// TLC's exit status if an invariant is violated.
 const VIOLATION_SAFETY: i32 = 12;
 
-/// TLC's exit status if a temporal property is violated.
+/// TLC's exit status if a property of steps or of fair runs is violated.
 const VIOLATION_LIVENESS: i32 = 13;
 
 /// What TLC found.
@@ -61,15 +61,36 @@ pub fn run(configuration: &Path, dump: Option<&Path>) -> Result<Run, String> {
 /// # Errors
 ///
 /// What TLC writes, if it is anything but that it holds or does not.
-pub fn is_violated(configuration: &Path, invariant: &str) -> Result<bool, String> {
+pub fn invariant_is_violated(configuration: &Path, invariant: &str) -> Result<bool, String> {
+    let message = format!("Error: Invariant {invariant} is violated.");
+    is_violated(configuration, VIOLATION_SAFETY, |line| line == message)
+}
+
+/// Whether the one property of a `.cfg`, which is one of steps, is violated.
+///
+/// # Errors
+///
+/// What TLC writes, if it is anything but that it holds or does not.
+pub fn steps_violate(configuration: &Path) -> Result<bool, String> {
+    is_violated(configuration, VIOLATION_LIVENESS, |line| {
+        // It says where the property stands, and not its name.
+        line.starts_with("Error: Action property ") && line.ends_with(" is violated.")
+    })
+}
+
+fn is_violated(
+    configuration: &Path,
+    status: i32,
+    says_so: impl Fn(&str) -> bool,
+) -> Result<bool, String> {
     let output = output(&mut check(configuration))?;
     let out = text(&output.stdout);
-    let says = |message: &str| out.lines().any(|line| line == message);
-    let holds = says("Model checking completed. No error has been found.");
-    let violated = says(&format!("Error: Invariant {invariant} is violated."));
-    match (holds, violated, output.status.code()) {
+    let mut lines = out.lines();
+    let holds =
+        (lines.clone()).any(|line| line == "Model checking completed. No error has been found.");
+    match (holds, lines.any(says_so), output.status.code()) {
         (true, false, Some(0)) => Ok(false),
-        (false, true, Some(VIOLATION_SAFETY)) => Ok(true),
+        (false, true, Some(found)) if found == status => Ok(true),
         _ => Err(failure(configuration, &output)),
     }
 }

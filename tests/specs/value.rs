@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 
+use quorate::protocol::ProcessId;
+
 /// A value of TLA+.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Value {
@@ -34,6 +36,11 @@ impl From<&str> for Value {
     fn from(value: &str) -> Self {
         Value::Text(value.to_owned())
     }
+}
+
+/// A process.
+pub fn process_id(process: ProcessId) -> Value {
+    u64::from(process.0).into()
 }
 
 impl Value {

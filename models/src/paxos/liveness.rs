@@ -158,10 +158,15 @@ pub fn fairness<P: AnyPaxos>(parameters: &Parameters) -> Vec<Fairness<Unbounded<
     fairness
 }
 
-/// The process that a case is about: proposers, then learners.
+/// The process that a case is about.
 fn process<P: AnyPaxos>(model: &Unbounded<P>, case: usize) -> ProcessId {
-    let proposers = usize::from(model.model.application().proposers);
-    let acceptors = model.model.protocol().quorums().acceptors();
+    waiting_process(&model.model, case)
+}
+
+/// Whoever may wait for a decision: proposers, then learners.
+pub(super) fn waiting_process<P: AnyPaxos>(model: &Model<P>, case: usize) -> ProcessId {
+    let proposers = usize::from(model.application().proposers);
+    let acceptors = model.protocol().quorums().acceptors();
     let index = match case < proposers {
         true => case,
         false => case + acceptors,
@@ -170,7 +175,7 @@ fn process<P: AnyPaxos>(model: &Unbounded<P>, case: usize) -> ProcessId {
 }
 
 /// Whether a process is up, wants to know what is chosen, and does not.
-fn waits<P: AnyPaxos>(state: &SystemState<P, Clients>, process: ProcessId) -> bool {
+pub(super) fn waits<P: AnyPaxos>(state: &SystemState<P, Clients>, process: ProcessId) -> bool {
     match &state.processes[process.index()].state {
         Some(State::Proposer(proposer)) => match proposer.progress {
             Progress::Idle | Progress::Decided { .. } => false,

@@ -8,6 +8,7 @@ use crate::system::System;
 
 pub mod application;
 pub mod ballots;
+pub mod bounded_liveness;
 pub mod cost;
 pub mod entry;
 pub mod liveness;
@@ -44,14 +45,20 @@ pub fn protocol<R: Rules>(parameters: &Parameters, rules: R) -> Paxos<Value, R> 
 
 /// The model of a protocol under these parameters, and what is claimed of it.
 pub fn model<P: AnyPaxos>(parameters: &Parameters, protocol: P) -> Claimed<Model<P>> {
-    let properties = properties::properties(parameters);
+    let mut properties = properties::properties(parameters);
+    let of_fair_runs = bounded_liveness::properties(parameters);
+    let fairness = match of_fair_runs.is_empty() {
+        true => Vec::new(),
+        false => bounded_liveness::fairness(parameters),
+    };
+    properties.extend(of_fair_runs);
     let environment = parameters.environment.clone();
     let mut model = System::new(protocol, clients(parameters), environment);
     model.properties = stateright_properties(&properties);
     Claimed {
         model,
         properties,
-        fairness: Vec::new(),
+        fairness,
     }
 }
 

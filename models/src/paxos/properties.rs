@@ -148,7 +148,7 @@ fn proposals<P: AnyPaxos>(state: &ModelState<P>) -> impl Iterator<Item = (Ballot
 }
 
 /// The ballots in which something was chosen, in order, and what: a quorum has accepted it, at whatever time.
-fn chosen<P: AnyPaxos>(model: &Model<P>, state: &ModelState<P>) -> Vec<(Ballot, Value)> {
+pub fn chosen<P: AnyPaxos>(model: &Model<P>, state: &ModelState<P>) -> Vec<(Ballot, Value)> {
     let protocol = model.protocol();
     let mut accepted: BTreeMap<(Ballot, Value), AcceptorSet> = BTreeMap::new();
     for envelope in state.network.in_flight() {
