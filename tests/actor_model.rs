@@ -13,7 +13,7 @@ use quorate_models::atomic_commit::application::{Clients, View};
 use quorate_models::checker::to_the_end;
 use quorate_models::framework::RequestOrder;
 use quorate_models::system::{Action, Environment, System, SystemState};
-use quorate_models::{three_phase_commit, two_phase_commit};
+use quorate_models::{paxos, three_phase_commit, two_phase_commit};
 use stateright::actor::Network;
 use stateright::{Checker, Model, StateRecorder};
 
@@ -23,6 +23,13 @@ type Common<P> = (
     Vec<<P as Protocol>::State>,
     BTreeSet<(ProcessId, ProcessId, <P as Protocol>::Message)>,
     View,
+);
+
+/// The same of Paxos, whose application is told what is chosen, and by whom.
+type CommonOfPaxos = (
+    Vec<quorate::paxos::State<u8>>,
+    BTreeSet<(ProcessId, ProcessId, quorate::paxos::Message<u8>)>,
+    BTreeSet<(ProcessId, u8)>,
 );
 
 fn states<M>(model: M) -> Vec<M::State>
@@ -142,6 +149,60 @@ fn system_and_actor_model_have_the_same_states_with_two_transactions() {
 fn system_and_actor_model_have_the_same_states_of_three_phase_commit() {
     assert_equal_sets!(three_phase_commit(1), clients(1, 1));
     assert_equal_sets!(three_phase_commit(2), clients(2, 1));
+}
+
+/// Paxos in both, with so many ballots, and whether learners may ask.
+fn of_paxos(ballots: u64, inquiries: bool) -> [HashSet<CommonOfPaxos>; 2] {
+    let parameters = paxos::parameters::Parameters {
+        acceptors: 2,
+        ballots,
+        inquiries,
+        forgets_spent: false,
+        requests: RequestOrder::Any,
+        ..Default::default()
+    };
+    let mut system = System::new(
+        paxos::protocol(&parameters, quorate::paxos::Published),
+        paxos::clients(&parameters),
+        Environment::default(),
+    );
+    system.properties = vec![to_the_end()];
+    let of_system = states(system).into_iter().map(|state| {
+        let knows = state.live().map(|(_, knows)| knows.clone()).collect();
+        let in_flight = state.network.in_flight();
+        let network = in_flight
+            .map(|e| (e.from, e.to, e.message.clone()))
+            .collect();
+        (knows, network, state.view.chosen.clone())
+    });
+    let mut actors = paxos::actor_model::actor_model(&parameters).model;
+    actors.properties = vec![to_the_end()];
+    let process = |id| ProcessId(u16::try_from(usize::from(id)).expect("few actors"));
+    let of_actors = states(actors).into_iter().map(|state| {
+        let knows = state.actor_states.iter().map(|actor| actor.process.clone());
+        let Network::UnorderedDuplicating(in_flight, _) = &state.network else {
+            panic!("the network is a set");
+        };
+        let network = in_flight.iter();
+        let network = network.map(|e| (process(e.src), process(e.dst), e.msg.clone()));
+        let chosen = paxos::actor_model::view(&state).chosen;
+        (knows.collect(), network.collect(), chosen)
+    });
+    [of_system.collect(), of_actors.collect()]
+}
+
+#[test]
+fn system_and_actor_model_have_the_same_states_of_paxos() {
+    let [system, actors] = of_paxos(2, false);
+    assert!(system == actors);
+    assert!(system.len() > 5_000, "{} states", system.len());
+}
+
+#[test]
+fn the_comparison_of_paxos_sees_a_difference() {
+    let [system, _] = of_paxos(2, false);
+    let [_, actors] = of_paxos(2, true);
+    assert!(system != actors, "learners ask in one of them only");
 }
 
 #[test]

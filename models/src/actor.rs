@@ -8,13 +8,19 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use derive_where::derive_where;
 use quorate::protocol::{Effect, Effects, Input, ProcessId, Protocol};
 use stateright::actor::{Actor, Id, Out, model_timeout};
 
+/// Whether a timer that is set may fire: a bound of the model.
+pub type Permits<P> =
+    Arc<dyn Fn(ProcessId, &<P as Protocol>::State, &<P as Protocol>::Timer) -> bool + Send + Sync>;
+
 /// A process of a protocol, as an actor. An `ActorModel` has one for each id, in order.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
+#[derive_where(Debug; P)]
 pub struct ProcessActor<P: Protocol> {
     /// The protocol.
     pub protocol: P,
@@ -25,6 +31,9 @@ pub struct ProcessActor<P: Protocol> {
     /// Which outputs are history. Others are forgotten: in an actor's state they would be states of
     /// their own.
     pub keeps: fn(&P::Output) -> bool,
+    /// Which timers that are set may fire.
+    #[derive_where(skip(Debug))]
+    pub permits: Permits<P>,
 }
 
 /// An actor's state: the process's, and what it has told.
@@ -145,6 +154,10 @@ impl<P: Protocol> Actor for ProcessActor<P> {
         out: &mut Out<Self>,
     ) {
         let input = match timer {
+            ActorTimer::Timer(set) if !(self.permits)(self.me, &state.process, set) => {
+                // It stays set: nothing has happened.
+                return out.set_timer(timer.clone(), model_timeout());
+            }
             ActorTimer::Timer(timer) => Input::Timeout(timer.clone()),
             ActorTimer::Request(request) => {
                 out.set_timer(timer.clone(), model_timeout());

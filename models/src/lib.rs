@@ -25,6 +25,7 @@ pub mod mutant;
 pub mod paxos;
 pub mod quotient;
 pub mod raft;
+pub mod register;
 pub mod report;
 pub mod system;
 pub mod three_phase_commit;

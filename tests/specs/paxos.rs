@@ -187,6 +187,7 @@ fn parameters(instance: &Instance) -> Parameters {
         inquiries: instance.flag("Inquiries"),
         // The spec keeps them all.
         forgets_spent: false,
+        reads: 0,
         requests: RequestOrder::Orderly,
         environment: Environment {
             network: match instance.flag("Duplicates") {

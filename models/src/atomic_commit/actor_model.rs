@@ -1,5 +1,7 @@
 //! Protocols of atomic commit in Stateright's `ActorModel`.
 
+use std::sync::Arc;
+
 use quorate::atomic_commit::{Output, Request};
 use quorate::protocol::{ProcessId, Protocol};
 use stateright::actor::{ActorModel, ActorModelState, Network};
@@ -32,6 +34,7 @@ where
         me,
         requests: clients.any_order(me),
         keeps: |output| !matches!(output, Output::Refused(..)),
+        permits: Arc::new(|_, _, _| true),
     });
     let mut model = ActorModel::new(clients.participants, ())
         .actors(actors)

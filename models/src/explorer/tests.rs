@@ -145,6 +145,7 @@ fn an_actor_model_can_be_explored_too() {
         me,
         requests,
         keeps: |_| true,
+        permits: std::sync::Arc::new(|_, _, _| true),
     };
     let model = ActorModel::<Process, (), ()>::new((), ())
         .actor(actor(ProcessId(0), vec![(Request::Begin, Some(1))]))

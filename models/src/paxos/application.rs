@@ -10,16 +10,20 @@ use quorate::paxos::{
 use quorate::protocol::{ProcessId, Protocol};
 
 use crate::framework::RequestOrder;
+use crate::register::{History, Operation, Register};
 use crate::system::{Application, Envelope, Process};
 
-/// What is proposed.
-pub type Value = u8;
+pub use crate::register::Value;
 
 /// The application: it has each proposer propose a value.
 #[derive(Clone, Debug)]
 pub struct Clients {
     /// How many proposers there are.
     pub proposers: u16,
+    /// How many learners there are.
+    pub learners: u16,
+    /// How many processes there are.
+    pub processes: u16,
     /// In what order it asks.
     pub requests: RequestOrder,
     /// How many ballots there are, from the lowest: a proposer begins none beyond. 0 for any number.
@@ -30,6 +34,8 @@ pub struct Clients {
     pub forgets_spent: bool,
     /// Whether what was proposed is not forgotten, because it is claimed about.
     pub keeps_proposals: bool,
+    /// How many times it reads at each learner. If it does, it keeps the history of what it asked and was told.
+    pub reads: u8,
 }
 
 /// What the application has been told: the values that are chosen, and by whom. There should be one.
@@ -37,6 +43,9 @@ pub struct Clients {
 pub struct View {
     /// Who has told which.
     pub chosen: BTreeSet<(ProcessId, Value)>,
+    /// What it did to the register that a decree is, if that is claimed about: it writes at each proposer, and reads at
+    /// each learner.
+    pub history: Option<History>,
 }
 
 impl View {
@@ -50,6 +59,9 @@ impl View {
         match output {
             Output::Chosen(value) => {
                 self.chosen.insert((process, *value));
+                if let Some(history) = &mut self.history {
+                    history.answer(process.0, *value);
+                }
             }
             // Nothing has changed.
             Output::Refused(_) => {}
@@ -62,6 +74,11 @@ impl Clients {
     /// for that of the highest ballot would not be found out.
     pub fn value(&self, proposer: ProcessId) -> Value {
         u8::try_from(self.proposers - proposer.0).expect("few proposers")
+    }
+
+    /// Those who know what is chosen: the last processes.
+    fn learners(&self) -> impl Iterator<Item = ProcessId> + use<> {
+        (self.processes - self.learners..self.processes).map(ProcessId)
     }
 
     fn proposers(&self) -> impl Iterator<Item = ProcessId> + use<> {
@@ -112,10 +129,24 @@ where
     type View = View;
 
     fn initial(&self) -> View {
-        View::default()
+        let register = Register {
+            holds: 0,
+            once: true,
+        };
+        View {
+            chosen: BTreeSet::new(),
+            history: (self.reads > 0).then(|| History::new(register, self.processes)),
+        }
     }
 
-    fn requests(&self, _: &View, requests: &mut Vec<(ProcessId, Request<Value>)>) {
+    fn requests(&self, view: &View, requests: &mut Vec<(ProcessId, Request<Value>)>) {
+        if let Some(history) = &view.history {
+            let wanted = |learner: &ProcessId| {
+                history.waits(learner.0) || history.invoked(learner.0) < self.reads
+            };
+            let learners = self.learners().filter(wanted);
+            requests.extend(learners.map(|learner| (learner, Request::Read)));
+        }
         for proposer in self.proposers() {
             match self.requests {
                 RequestOrder::Orderly => {
@@ -129,8 +160,22 @@ where
         }
     }
 
-    fn submitted(&self, _: &View, _: ProcessId, _: &Request<Value>) -> Option<View> {
-        None
+    fn submitted(&self, view: &View, process: ProcessId, request: &Request<Value>) -> Option<View> {
+        let history = view.history.as_ref()?;
+        let operation = match request {
+            Request::Propose(value) => Operation::Write(*value),
+            Request::Read => Operation::Read,
+        };
+        // A proposer proposes once, and is only asked again.
+        if operation != Operation::Read && history.invoked(process.0) > 0 {
+            return None;
+        }
+        let mut history = history.clone();
+        history.invoke(process.0, operation);
+        Some(View {
+            history: Some(history),
+            ..view.clone()
+        })
     }
 
     fn told(&self, view: &View, process: ProcessId, output: &Output<Value>) -> Option<View> {

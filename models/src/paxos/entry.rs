@@ -4,17 +4,26 @@ use std::convert::Infallible;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use quorate::paxos::Published;
+use stateright::Model as _;
 
+use super::actor_model::actor_model;
 use super::cost;
+use super::liveness::Unbounded;
 use super::mutants::MUTANTS;
 use super::parameters::{ParameterFlags, Parameters, instances};
-use super::{model, protocol, unbounded_model};
+use super::properties::AnyPaxos;
+use super::{Model, model, protocol, unbounded_model};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
 use crate::cost::CostReport;
-use crate::entry::{Instance, check, check_mutant, instance, json, mutant, name_with_changes};
+use crate::entry::{
+    Instance, check, check_mutant, instance, json, mutant, name_with_changes,
+    no_mutants_in_actor_model,
+};
 use crate::explorer;
+use crate::framework::Framework;
 use crate::report::{CheckReport, Engine, MutantReport};
+use crate::system::System;
 
 /// The entry of Paxos.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +80,19 @@ impl Entry for PaxosEntry {
             name_with_changes(&instance, &parameters),
             json(&parameters),
         );
-        Ok(match parameters.is_unbounded() {
-            false => check(
+        Ok(match (parameters.framework, parameters.is_unbounded()) {
+            (Framework::ActorModel, _) => check(
+                named,
+                || actor_model(&parameters),
+                |actors| &mut actors.properties,
+                engine,
+                options,
+                |actors, run| {
+                    let actions = run.steps.iter().map(|(action, _)| action);
+                    actions.map(|action| actors.format_action(action)).collect()
+                },
+            ),
+            (Framework::System, false) => check(
                 named,
                 || model(&parameters, protocol(&parameters, Published)),
                 |system| &mut system.properties,
@@ -80,7 +100,7 @@ impl Entry for PaxosEntry {
                 options,
                 |system, run| system.sentences(run),
             ),
-            true => check(
+            (Framework::System, true) => check(
                 named,
                 || unbounded_model(&parameters, protocol(&parameters, Published)),
                 |quotient| &mut quotient.properties,
@@ -98,11 +118,20 @@ impl Entry for PaxosEntry {
     fn check_mutant(&self, name: &str, options: &Options<'_>) -> Result<MutantReport, UsageError> {
         let mutant = mutant(NAME, name, MUTANTS)?;
         let parameters = instance(NAME, mutant.instance, instances())?.parameters;
-        let claimed = model(&parameters, mutant.protocol(&parameters));
         let summary = mutant.summary(NAME);
-        Ok(check_mutant(&summary, &claimed, options, |system, run| {
-            system.narrate(run)
-        }))
+        let protocol = mutant.protocol(&parameters);
+        Ok(match parameters.is_unbounded() {
+            false => {
+                let claimed = model(&parameters, protocol);
+                check_mutant(&summary, &claimed, options, System::narrate)
+            }
+            true => {
+                let claimed = unbounded_model(&parameters, protocol);
+                check_mutant(&summary, &claimed, options, |quotient, run| {
+                    quotient.model.narrate(&quotient.unroll(run, TURNS))
+                })
+            }
+        })
     }
 
     fn explore(
@@ -111,23 +140,42 @@ impl Entry for PaxosEntry {
         flags: &ArgMatches,
         address: &str,
     ) -> Result<Infallible, UsageError> {
-        let served = |error: explorer::ServeError| UsageError(error.to_string());
         match subject {
             Subject::Instance(name) => {
                 let (_, parameters) = parameters(name, flags)?;
-                let protocol = protocol(&parameters, Published);
-                match parameters.is_unbounded() {
-                    false => explorer::serve(model(&parameters, protocol).model, address),
-                    true => explorer::serve(unbounded_model(&parameters, protocol).model, address),
+                match parameters.framework {
+                    Framework::System => {
+                        serve(&parameters, protocol(&parameters, Published), address)
+                    }
+                    Framework::ActorModel => {
+                        explorer::serve(actor_model(&parameters).model, address)
+                    }
                 }
-                .map_err(served)
             }
             Subject::Mutant { name, instance } => {
                 let mutant = mutant(NAME, name, MUTANTS)?;
                 let (_, parameters) = parameters(instance.unwrap_or(mutant.instance), flags)?;
-                let claimed = model(&parameters, mutant.protocol(&parameters));
-                explorer::serve(claimed.model, address).map_err(served)
+                if parameters.framework == Framework::ActorModel {
+                    return Err(no_mutants_in_actor_model());
+                }
+                serve(&parameters, mutant.protocol(&parameters), address)
             }
         }
+        .map_err(|error| UsageError(error.to_string()))
+    }
+}
+
+fn serve<P: AnyPaxos>(
+    parameters: &Parameters,
+    protocol: P,
+    address: &str,
+) -> Result<Infallible, explorer::ServeError>
+where
+    Model<P>: Send + Sync,
+    Unbounded<P>: Send + Sync,
+{
+    match parameters.is_unbounded() {
+        false => explorer::serve(model(parameters, protocol).model, address),
+        true => explorer::serve(unbounded_model(parameters, protocol).model, address),
     }
 }

@@ -6,6 +6,7 @@ use crate::checker::stateright_properties;
 use crate::entry::Claimed;
 use crate::system::System;
 
+pub mod actor_model;
 pub mod application;
 pub mod ballots;
 pub mod bounded_liveness;
@@ -28,11 +29,14 @@ pub type Model<P> = System<P, Clients>;
 pub fn clients(parameters: &Parameters) -> Clients {
     Clients {
         proposers: parameters.proposers,
+        learners: parameters.learners,
+        processes: parameters.processes(),
         requests: parameters.requests,
         ballots: parameters.ballots,
         inquiries: parameters.inquiries,
         forgets_spent: parameters.forgets_spent,
         keeps_proposals: parameters.keeps_proposals(),
+        reads: parameters.reads,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Bugs of Paxos, each with the property that it must break and the instance that shows it.
 
-use quorate::paxos::{AcceptorSet, Ballot, Paxos, Phase, Published, Quorums, Record, Rules};
+use quorate::paxos::{AcceptorSet, Ballot, Paxos, Phase, Published, Quorums, Record, Rules, Timer};
 use quorate::protocol::ProcessId;
 
 use super::application::Value;
 use super::parameters::Parameters;
-use super::{properties, protocol};
+use super::{liveness, properties, protocol};
 use crate::mutant::{self, Mutated, unforced, wrong_rule};
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
@@ -295,5 +295,33 @@ pub const MUTANTS: &[Mutant] = &[
         breaks: properties::LEARNED_IS_CHOSEN,
         instance: "three-two-ballots",
         bug: CountsAcrossBallots::BUG,
+    },
+    Mutant {
+        name: "learns-from-one",
+        summary: "one acceptor is a quorum, and clients read what it has accepted",
+        breaks: properties::LINEARIZABLE,
+        instance: "register",
+        bug: OneIsEnough::BUG,
+    },
+    Mutant {
+        name: "never-resends",
+        summary: "a proposer says nothing again that may have been lost",
+        breaks: liveness::PROGRESS,
+        instance: "back-off-asynchronous",
+        bug: Bug::Forgotten(|timer| *timer == Timer::Resend),
+    },
+    Mutant {
+        name: "never-campaigns-again",
+        summary: "a proposer that was rejected does not try again",
+        breaks: liveness::PROGRESS,
+        instance: "back-off-asynchronous",
+        bug: Bug::Forgotten(|timer| *timer == Timer::Campaign),
+    },
+    Mutant {
+        name: "never-inquires",
+        summary: "a learner that has missed the decision does not ask",
+        breaks: liveness::PROGRESS_OF_LEADER,
+        instance: "leader-recovering",
+        bug: Bug::Forgotten(|timer| *timer == Timer::Inquire),
     },
 ];

@@ -32,6 +32,8 @@ pub struct Parameters {
     pub inquiries: bool,
     /// Whether messages that can change nothing any more are forgotten.
     pub forgets_spent: bool,
+    /// How many times the application reads at each learner; 0 if what it is told is not claimed to be linearizable.
+    pub reads: u8,
     /// In what order the application asks.
     pub requests: RequestOrder,
     /// What the environment may do.
@@ -52,6 +54,7 @@ impl Default for Parameters {
             phase_2: 0,
             inquiries: false,
             forgets_spent: true,
+            reads: 0,
             requests: RequestOrder::Orderly,
             environment: Environment::default(),
         }
@@ -99,6 +102,19 @@ impl Parameters {
                 self.ballots, self.proposers, self.proposers
             ));
         }
+        if self.reads > 0 && self.is_unbounded() {
+            return Err(
+                "reads are claimed to be linearizable with so many ballots: give a number of ballots, or leave reads at 0"
+                    .into(),
+            );
+        }
+        if self.reads > 0 && self.framework == Framework::ActorModel {
+            return Err(
+                "reads need the history of what the application was told, which Stateright's ActorModel does not keep: \
+                 leave reads at 0, or choose --framework system"
+                    .into(),
+            );
+        }
         self.framework.validate(&self.environment, self.requests)?;
         self.environment.validate(processes)
     }
@@ -126,6 +142,11 @@ impl Parameters {
             );
         }
         Ok(())
+    }
+
+    /// How many processes there are. The parameters are valid.
+    pub fn processes(&self) -> u16 {
+        self.proposers + self.acceptors + self.learners
     }
 
     /// Whether there is any number of ballots.
@@ -285,6 +306,30 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             },
         ),
         instance(
+            "register",
+            "2 proposers that write, 2 acceptors, 2 learners that are read, 2 ballots, a crash",
+            true,
+            Parameters {
+                acceptors: 2,
+                learners: 2,
+                reads: 1,
+                ..crashes(1, 2)
+            },
+        ),
+        instance(
+            "actor-model",
+            "2 proposers, 2 acceptors, 2 ballots, in Stateright's ActorModel",
+            true,
+            Parameters {
+                framework: Framework::ActorModel,
+                acceptors: 2,
+                ballots: 2,
+                forgets_spent: false,
+                requests: RequestOrder::Any,
+                ..three.clone()
+            },
+        ),
+        instance(
             "duel",
             "2 proposers, 2 acceptors, any number of ballots: they may reject each other for ever",
             true,
@@ -430,6 +475,9 @@ pub struct ParameterFlags {
     /// Whether messages that can change nothing any more are forgotten
     #[arg(long, value_name = "BOOL")]
     pub forgets_spent: Option<bool>,
+    /// Reads at each learner
+    #[arg(long, value_name = "COUNT")]
+    pub reads: Option<u8>,
     /// In what order the application asks
     #[arg(long, value_enum)]
     pub requests: Option<RequestOrder>,
@@ -454,6 +502,7 @@ impl ParameterFlags {
         put(&mut parameters.phase_2, self.phase_2);
         put(&mut parameters.inquiries, self.inquiries);
         put(&mut parameters.forgets_spent, self.forgets_spent);
+        put(&mut parameters.reads, self.reads);
         put(&mut parameters.requests, self.requests);
         self.environment.apply(&mut parameters.environment);
         parameters

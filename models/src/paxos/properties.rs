@@ -14,6 +14,7 @@ use super::Model;
 use super::application::{Clients, Value};
 use super::parameters::Parameters;
 use crate::checker::{Condition, Property};
+use crate::register::History;
 use crate::system::{Action, NetworkKind, SystemState};
 
 /// Paxos, by whatever rules.
@@ -57,6 +58,8 @@ pub const RECOVERY_READS_BACK: &str = "recovery reads back what was believed dur
 pub const LEARNED_IS_CHOSEN: &str = "what is learned is chosen";
 /// A proposer gives way to what others have chosen, or may have.
 pub const ADOPTS: &str = "a proposer proposes another's value";
+/// A decree is a register that is written once.
+pub const LINEARIZABLE: &str = "a register that is a decree is linearizable";
 /// Something is chosen.
 pub const CHOSEN: &str = "a value is chosen";
 
@@ -77,6 +80,15 @@ pub fn properties<P: AnyPaxos>(parameters: &Parameters) -> Vec<Property<Model<P>
             Sometimes(|_, state: &ModelState<P>| !state.view.chosen.is_empty()),
         ),
     ];
+    if parameters.reads > 0 {
+        properties.push(Property::holds(
+            LINEARIZABLE,
+            Always(|_, state: &ModelState<P>| {
+                let history = state.view.history.as_ref();
+                history.is_none_or(History::is_linearizable)
+            }),
+        ));
+    }
     if parameters.proposers > 1 {
         properties.push(Property::holds(
             "a proposer is rejected",

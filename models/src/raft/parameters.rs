@@ -114,10 +114,10 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         parameters.environment.crashes = 1;
         parameters
     };
-    let beating = |mut parameters: Parameters| {
+    let beating = |drops, mut parameters: Parameters| {
         parameters.heartbeats = true;
         parameters.environment.timers = Timers::CampaignsAsynchronous;
-        parameters.environment.drops = 1;
+        parameters.environment.drops = drops;
         parameters
     };
     let ordered = |terms, commands| Parameters {
@@ -178,9 +178,9 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         ),
         instance(
             "heartbeats",
-            "3 servers, 2 terms, a command, a drop, heartbeats, messages in order",
+            "3 servers, 2 terms, a command, two drops, heartbeats, messages in order",
             true,
-            beating(ordered(2, 1)),
+            beating(2, ordered(2, 1)),
         ),
         instance(
             "crash",
@@ -211,9 +211,9 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         ),
         instance(
             "overlap-crash",
-            "3 servers, 2 terms, a command, a crash, a buffered disk, messages in order",
+            "3 servers, 2 terms, their no-ops alone, a crash, a buffered disk, messages in order",
             true,
-            crashing(buffered(ordered(2, 1))),
+            crashing(buffered(ordered(2, 0))),
         ),
         instance(
             "snapshot",
@@ -221,7 +221,7 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             true,
             Parameters {
                 snapshots: 1,
-                ..beating(ordered(2, 1))
+                ..beating(1, ordered(2, 1))
             },
         ),
         instance(
@@ -231,7 +231,7 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             Parameters {
                 terms: 1,
                 snapshots: 1,
-                ..beating(Parameters::default())
+                ..beating(1, Parameters::default())
             },
         ),
         instance(
