@@ -5,10 +5,11 @@ use std::fmt::{self, Debug};
 
 use quorate::protocol::{ProcessId, Protocol};
 use quorate::raft::{
-    Durable, Entry, Index, Message, Output, Request, Role, ServerSet, State, StateMachine, Term,
-    Timer,
+    Durable, Entry, Index, Message, Origin, Output, Request, Role, ServerSet, State, StateMachine,
+    Term, Ticket, Timer,
 };
 
+use crate::register::{self, History, Operation};
 use crate::system::{Application, Envelope, Process};
 
 /// A register that knows all values that were ever written to it: so that one that was written twice shows.
@@ -47,16 +48,23 @@ impl StateMachine for Register {
 /// What an entry takes in a message.
 pub const ENTRY_BYTES: usize = size_of::<u64>();
 
-/// The application: it writes, and has logs compacted.
+/// The application: clients that write and read a register, and somebody who has logs compacted.
 #[derive(Clone, Debug)]
 pub struct Clients {
     /// How many servers there are.
     pub servers: u16,
     /// How many terms there are: nobody campaigns for a higher one.
     pub terms: Term,
-    /// How many commands it proposes.
+    /// How many clients write, each one command.
     pub commands: u8,
-    /// How many snapshots it has made.
+    /// How often a client proposes its command, in a session of its own, until it is answered. 0 for once and without
+    /// a session, and then it is not answered.
+    pub proposals: u8,
+    /// How many clients read, each once.
+    pub reads: u8,
+    /// Whether they read only when those that write have been answered.
+    pub reads_last: bool,
+    /// How many snapshots are made.
     pub snapshots: u8,
     /// Whether leaders send heartbeats.
     pub heartbeats: bool,
@@ -72,14 +80,20 @@ pub struct View {
     /// Which entries are committed: at each index of which term, and what the lowest term was of a server that told so.
     /// There should be one at each.
     pub committed: BTreeMap<Index, BTreeMap<Term, Term>>,
-    /// How many commands it has proposed, but for those that were refused.
-    pub commands: u8,
+    /// What was proposed, and how often, but for what was refused.
+    pub proposed: BTreeMap<Entry<u8>, u8>,
+    /// How many reads were asked, but for those that were refused.
+    pub reads: u8,
     /// How many snapshots were made.
     pub snapshots: u8,
+    /// The sessions of the clients that write.
+    pub sessions: BTreeMap<Ticket, Index>,
+    /// What clients did to the register, if they are answered: first those that write, then those that read.
+    pub history: Option<History>,
 }
 
 impl View {
-    fn told(&mut self, process: ProcessId, output: &Output<Register>) {
+    fn told(&mut self, clients: &Clients, process: ProcessId, output: &Output<Register>) {
         match output {
             Output::Leads { term } => {
                 self.leaders.entry(*term).or_default().insert(process);
@@ -97,18 +111,90 @@ impl View {
                 }
             }
             Output::Compacted { .. } => self.snapshots += 1,
-            Output::Refused {
-                request: Request::Propose(entries),
-                ..
-            } => self.commands -= u8::try_from(entries.len()).expect("few entries"),
-            Output::Opened { .. }
-            | Output::Replied { .. }
-            | Output::Ended { .. }
-            | Output::Answered { .. }
-            | Output::Refused { .. }
-            | Output::Malformed { .. } => {}
+            Output::Opened { ticket, session } => {
+                self.sessions.entry(*ticket).or_insert(*session);
+            }
+            Output::Replied { origin, reply } => {
+                let mut sessions = self.sessions.iter();
+                let client = sessions.find(|(_, session)| **session == origin.session);
+                let client = client.map(|(ticket, _)| *ticket);
+                self.answered(client, *reply);
+            }
+            Output::Answered { ticket, reply } => {
+                self.answered(Some(u64::from(clients.commands) + ticket), *reply);
+            }
+            Output::Refused { request, .. } => match request {
+                Request::Propose(entries) => entries.iter().for_each(|entry| self.refused(entry)),
+                Request::Read(reads) => self.reads -= u8::try_from(reads.len()).expect("few"),
+                Request::Compact => {}
+            },
+            Output::Ended { .. } | Output::Malformed { .. } => {}
         }
     }
+
+    fn refused(&mut self, entry: &Entry<u8>) {
+        if let Some(times) = self.proposed.get_mut(entry) {
+            *times -= 1;
+            if *times == 0 {
+                self.proposed.remove(entry);
+            }
+        }
+    }
+
+    fn answered(&mut self, client: Option<u64>, holds: u8) {
+        let client = client.and_then(|client| u16::try_from(client).ok());
+        if let (Some(history), Some(client)) = (&mut self.history, client) {
+            history.answer(client, holds);
+        }
+    }
+
+    /// Whether a client has been answered.
+    fn has_answer(&self, client: u8) -> bool {
+        let client = client.into();
+        let history = self.history.as_ref();
+        history.is_some_and(|history| history.invoked(client) > 0 && !history.waits(client))
+    }
+
+    /// How often this was proposed, but for what was refused.
+    fn times(&self, entry: &Entry<u8>) -> u8 {
+        self.proposed.get(entry).copied().unwrap_or(0)
+    }
+}
+
+impl Clients {
+    /// What may be proposed next.
+    fn entries(&self, view: &View) -> Vec<Entry<u8>> {
+        if self.proposals == 0 {
+            let command = u8::try_from(view.proposed.len()).expect("few commands") + 1;
+            let entry = Entry::Command {
+                origin: None,
+                command,
+            };
+            return Vec::from_iter((command <= self.commands).then_some(entry));
+        }
+        let clients = (0..self.commands).filter_map(|client| {
+            let ticket = Ticket::from(client);
+            let (entry, times) = match view.sessions.get(&ticket) {
+                None => (Entry::OpenSession { ticket }, 1),
+                Some(session) => (command(*session, client + 1), self.proposals),
+            };
+            (view.times(&entry) < times && !view.has_answer(client)).then_some(entry)
+        });
+        clients.collect()
+    }
+
+    fn may_read(&self, view: &View) -> bool {
+        !self.reads_last || (0..self.commands).all(|client| view.has_answer(client))
+    }
+}
+
+/// The one command of a session.
+fn command(session: Index, command: u8) -> Entry<u8> {
+    let origin = Some(Origin {
+        session,
+        sequence: 1,
+    });
+    Entry::Command { origin, command }
 }
 
 impl<P> Application<P> for Clients
@@ -125,20 +211,27 @@ where
     type View = View;
 
     fn initial(&self) -> View {
-        View::default()
+        let register = register::Register {
+            holds: 0,
+            once: false,
+        };
+        let clients = u16::from(self.commands) + u16::from(self.reads);
+        View {
+            history: (self.proposals > 0).then(|| History::new(register, clients)),
+            ..View::default()
+        }
     }
 
     fn requests(&self, view: &View, requests: &mut Vec<(ProcessId, Request<Register>)>) {
         let servers = (0..self.servers).map(ProcessId);
+        let entries = self.entries(view);
         for server in servers {
-            let has_led = view.leaders.values().any(|led| led.contains(server));
-            if has_led && view.commands < self.commands {
-                let command = view.commands + 1;
-                let entry = Entry::Command {
-                    origin: None,
-                    command,
-                };
-                requests.push((server, Request::Propose(vec![entry])));
+            if view.leaders.values().any(|led| led.contains(server)) {
+                let propose = |entry: &Entry<u8>| (server, Request::Propose(vec![entry.clone()]));
+                requests.extend(entries.iter().map(propose));
+                if view.reads < self.reads && self.may_read(view) {
+                    requests.push((server, Request::Read(vec![(view.reads.into(), ())])));
+                }
             }
             if view.snapshots < self.snapshots {
                 requests.push((server, Request::Compact));
@@ -147,18 +240,38 @@ where
     }
 
     fn submitted(&self, view: &View, _: ProcessId, request: &Request<Register>) -> Option<View> {
+        let mut next = view.clone();
         match request {
-            Request::Propose(_) => Some(View {
-                commands: view.commands + 1,
-                ..view.clone()
-            }),
-            Request::Read(_) | Request::Compact => None,
+            Request::Propose(entries) => {
+                for entry in entries {
+                    *next.proposed.entry(entry.clone()).or_insert(0) += 1;
+                    if let (Some(history), Entry::Command { command, .. }) =
+                        (&mut next.history, entry)
+                    {
+                        let client = u16::from(*command) - 1;
+                        if history.invoked(client) == 0 {
+                            history.invoke(client, Operation::Write(*command));
+                        }
+                    }
+                }
+            }
+            Request::Read(reads) => {
+                next.reads += u8::try_from(reads.len()).expect("few reads");
+                for (ticket, ()) in reads {
+                    let client = u16::from(self.commands) + u16::try_from(*ticket).expect("few");
+                    if let Some(history) = &mut next.history {
+                        history.invoke(client, Operation::Read);
+                    }
+                }
+            }
+            Request::Compact => return None,
         }
+        Some(next)
     }
 
     fn told(&self, view: &View, process: ProcessId, output: &Output<Register>) -> Option<View> {
         let mut next = view.clone();
-        next.told(process, output);
+        next.told(self, process, output);
         (next != *view).then_some(next)
     }
 

@@ -123,6 +123,24 @@ wrong_rule!(
         false
     }
 );
+wrong_rule!(
+    NeedsNoQuorumToRead,
+    fn is_confirmed(&self, _: u64, _: u64) -> bool {
+        true
+    }
+);
+wrong_rule!(
+    ReadsWhatItKnows,
+    fn read_index(&self, commit: Index, _: Index) -> Index {
+        commit
+    }
+);
+wrong_rule!(
+    AppliesAgain,
+    fn is_repeated(&self, _: u64, _: u64) -> bool {
+        false
+    }
+);
 
 /// A server that never comes to a higher term, and votes in any higher one, once. Its answer says its own term, so that
 /// nobody is elected.
@@ -359,5 +377,26 @@ pub const MUTANTS: &[Mutant] = &[
         breaks: properties::COMMITS_GROW,
         instance: "snapshot-late",
         bug: InstallsOldSnapshots::BUG,
+    },
+    Mutant {
+        name: "reads-without-quorum",
+        summary: "a leader reads without asking who still follows it",
+        breaks: properties::LINEARIZABLE,
+        instance: "reads",
+        bug: NeedsNoQuorumToRead::BUG,
+    },
+    Mutant {
+        name: "reads-before-own-entry",
+        summary: "a leader reads before an entry of its own term is committed",
+        breaks: properties::LINEARIZABLE,
+        instance: "reads",
+        bug: ReadsWhatItKnows::BUG,
+    },
+    Mutant {
+        name: "applies-again",
+        summary: "a command that a client has sent again is applied again",
+        breaks: properties::APPLIED_ONCE,
+        instance: "sessions",
+        bug: AppliesAgain::BUG,
     },
 ];

@@ -13,8 +13,15 @@ pub struct Parameters {
     pub servers: u16,
     /// How many terms: nobody campaigns for a higher one.
     pub terms: u64,
-    /// How many commands clients propose.
+    /// How many clients write, each one command.
     pub commands: u8,
+    /// How often a client proposes its command, in a session of its own, until it is answered. 0 for once and without
+    /// a session.
+    pub proposals: u8,
+    /// How many clients read, each once.
+    pub reads: u8,
+    /// Whether they read only when those that write have been answered.
+    pub reads_last: bool,
     /// How many snapshots are made.
     pub snapshots: u8,
     /// Whether leaders send heartbeats: needed only where messages are lost for good.
@@ -37,6 +44,9 @@ impl Default for Parameters {
             servers: 3,
             terms: 2,
             commands: 1,
+            proposals: 0,
+            reads: 0,
+            reads_last: false,
             snapshots: 0,
             heartbeats: false,
             replicates: true,
@@ -69,6 +79,13 @@ impl Parameters {
         }
         if self.terms == 0 {
             return Err("terms 0 lets nobody campaign: give at least 1".into());
+        }
+        if self.reads > 0 && self.proposals == 0 {
+            return Err(
+                "reads are claimed to be linearizable with writes that are answered: give proposals at least 1, or leave \
+                 reads at 0"
+                    .into(),
+            );
         }
         if self.in_flight_max == 0 {
             return Err("in-flight-max 0 lets no entry be sent ahead: give at least 1".into());
@@ -129,6 +146,11 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             ..Parameters::default().environment
         },
         ..Parameters::default()
+    };
+    let reading = Parameters {
+        proposals: 1,
+        reads: 1,
+        ..ordered(2, 1)
     };
     vec![
         instance(
@@ -216,6 +238,24 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             crashing(buffered(ordered(2, 0))),
         ),
         instance(
+            "reads",
+            "3 servers, 2 terms, a client writes in a session, then one reads, messages in order",
+            true,
+            Parameters {
+                reads_last: true,
+                ..reading.clone()
+            },
+        ),
+        instance(
+            "sessions",
+            "3 servers, 2 terms, a client that writes in a session and repeats it, messages in order",
+            true,
+            Parameters {
+                proposals: 2,
+                ..ordered(2, 1)
+            },
+        ),
+        instance(
             "snapshot",
             "3 servers, 2 terms, a command, a snapshot, a drop, heartbeats, messages in order",
             true,
@@ -254,6 +294,12 @@ pub fn instances() -> Vec<Instance<Parameters>> {
                 ..Parameters::default()
             }),
         ),
+        instance(
+            "large-reads",
+            "3 servers, 2 terms, a client writes in a session while one reads, messages in order",
+            false,
+            reading,
+        ),
     ]
 }
 
@@ -266,9 +312,18 @@ pub struct ParameterFlags {
     /// Terms
     #[arg(long, value_name = "COUNT")]
     pub terms: Option<u64>,
-    /// Commands that clients propose
+    /// Clients that write, each one command
     #[arg(long, value_name = "COUNT")]
     pub commands: Option<u8>,
+    /// How often a client proposes its command, in a session; 0 for once and without
+    #[arg(long, value_name = "COUNT")]
+    pub proposals: Option<u8>,
+    /// Clients that read, each once
+    #[arg(long, value_name = "COUNT")]
+    pub reads: Option<u8>,
+    /// Whether they read only when those that write have been answered
+    #[arg(long, value_name = "BOOL")]
+    pub reads_last: Option<bool>,
     /// Snapshots that are made
     #[arg(long, value_name = "COUNT")]
     pub snapshots: Option<u8>,
@@ -299,6 +354,9 @@ impl ParameterFlags {
         put(&mut parameters.servers, self.servers);
         put(&mut parameters.terms, self.terms);
         put(&mut parameters.commands, self.commands);
+        put(&mut parameters.proposals, self.proposals);
+        put(&mut parameters.reads, self.reads);
+        put(&mut parameters.reads_last, self.reads_last);
         put(&mut parameters.snapshots, self.snapshots);
         put(&mut parameters.heartbeats, self.heartbeats);
         put(&mut parameters.replicates, self.replicates);

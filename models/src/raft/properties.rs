@@ -2,6 +2,7 @@
 //! what they rest on.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use itertools::Itertools;
 use quorate::protocol::{ProcessId, Protocol};
@@ -13,6 +14,7 @@ use super::Model;
 use super::application::{Clients, Register};
 use super::parameters::Parameters;
 use crate::checker::{Condition, Property};
+use crate::register::History;
 use crate::system::{Action, NetworkKind, SystemState};
 
 /// Raft, by whatever rules.
@@ -66,6 +68,10 @@ pub const COMMITS_GROW: &str = "a commit index never decreases while its server 
 pub const ANSWERS_ARE_DURABLE: &str = "what a server has answered is on its disk";
 /// A recovery finds what its process believed durable.
 pub const RECOVERY_READS_BACK: &str = "recovery reads back what was believed durable";
+/// Clients that write in sessions, and read, have a register.
+pub const LINEARIZABLE: &str = "a register on the log is linearizable";
+/// A session's command is applied once, however often it is sent.
+pub const APPLIED_ONCE: &str = "a session's command is applied once";
 /// Somebody leads.
 pub const LEADS: &str = "a leader is elected";
 /// Something that a client proposed is committed.
@@ -113,6 +119,43 @@ pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Model<P>>
             Property::holds(REPLICAS_AGREE, Always(replicas_agree)),
             Property::holds(COMMITS_GROW, EveryStep(commits_grow)),
         ]);
+        if parameters.proposals > 0 {
+            properties.extend([
+                Property::holds(
+                    LINEARIZABLE,
+                    Always(|_, state: &ModelState<P>| {
+                        let history = state.view.history.as_ref();
+                        history.is_none_or(History::is_linearizable)
+                    }),
+                ),
+                Property::holds(APPLIED_ONCE, Always(applied_once)),
+                Property::holds(
+                    "a client is answered",
+                    Sometimes(|model: &Model<P>, state: &ModelState<P>| {
+                        is_answered(state, 0..model.application().commands.into())
+                    }),
+                ),
+            ]);
+        }
+        if parameters.proposals > 1 {
+            properties.push(Property::holds(
+                "a command is in the log twice",
+                Sometimes(is_in_log_twice),
+            ));
+        }
+        if parameters.reads > 0 {
+            properties.extend([
+                Property::holds(
+                    "a read is answered",
+                    Sometimes(|model: &Model<P>, state: &ModelState<P>| {
+                        let clients = model.application();
+                        let first = u16::from(clients.commands);
+                        is_answered(state, first..first + u16::from(clients.reads))
+                    }),
+                ),
+                Property::holds("a read has to wait", Sometimes(a_read_waits)),
+            ]);
+        }
         if parameters.commands > 0 {
             properties.push(Property::holds(COMMITS, Sometimes(a_command_is_applied)));
         }
@@ -283,6 +326,40 @@ fn is_vote_split<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
         _ => None,
     });
     candidates.duplicates().next().is_some()
+}
+
+fn is_answered<P: AnyRaft>(state: &ModelState<P>, mut clients: Range<u16>) -> bool {
+    let history = state.view.history.as_ref();
+    history.is_some_and(|history| {
+        clients.any(|client| history.invoked(client) > 0 && !history.waits(client))
+    })
+}
+
+fn applied_once<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    let mut applied = state.live().map(|(_, knows)| &knows.applied.machine.0);
+    applied.all(|applied| applied.iter().all_unique())
+}
+
+fn is_in_log_twice<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    logs(state).any(|log| {
+        let commands = log.entries().map(|(_, entry)| entry);
+        let mut commands = commands.filter(|entry| matches!(entry, Entry::Command { .. }));
+        !commands.all_unique()
+    })
+}
+
+/// For a leader's first entry to be committed, though who follows it has answered.
+fn a_read_waits<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    leaders(state).any(|(_, knows)| match &knows.role {
+        Role::Leader(leader) => {
+            let answered = leader.progress.iter().map(|progress| progress.round).max();
+            leader
+                .reads
+                .iter()
+                .any(|waiting| answered >= Some(waiting.round))
+        }
+        _ => false,
+    })
 }
 
 fn two_lead<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
