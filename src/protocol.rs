@@ -202,6 +202,11 @@ impl<P: Protocol + ?Sized> Effects<P> {
         &self.0
     }
 
+    /// Takes the effects out, one after the other, and keeps the room for more.
+    pub fn drain(&mut self) -> impl Iterator<Item = Effect<P>> + use<'_, P> {
+        self.0.drain(..)
+    }
+
     /// Takes the effects out, leaving none.
     pub fn take(&mut self) -> Vec<Effect<P>> {
         std::mem::take(&mut self.0)

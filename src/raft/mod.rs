@@ -37,6 +37,7 @@
 //! knows, `log` what it stores; `election`, `replication`, `commitment`, `snapshot`, `reads` and `sessions` are what it does;
 //! [`Configuration`] is who takes part, [`Limits`] how much may pile up.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use derive_where::derive_where;
@@ -325,7 +326,7 @@ pub struct Raft<M, R: Rules = Published> {
     configuration: Configuration,
     limits: Limits,
     rules: R,
-    machine: std::marker::PhantomData<fn() -> M>,
+    machine: PhantomData<fn() -> M>,
 }
 
 impl<M: StateMachine> Raft<M> {
@@ -362,7 +363,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
             configuration: Configuration { voters },
             limits,
             rules,
-            machine: std::marker::PhantomData,
+            machine: PhantomData,
         })
     }
 

@@ -22,7 +22,7 @@ use std::hint::black_box;
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput};
 use fastrand::Rng;
 use quorate::paxos::{Message, Output, Paxos, Quorums, Request, State, Timer};
 use quorate::protocol::{
@@ -330,7 +330,8 @@ fn decide<V: Data>(criterion: &mut Criterion, name: &str, value: fn(u64) -> V) {
     group.finish();
 }
 
-fn decrees(criterion: &mut Criterion) {
+/// Decrees, each way.
+pub fn decrees(criterion: &mut Criterion) {
     Scenario::all().iter().for_each(count);
     decide(criterion, "8 bytes", |value| value);
     decide(criterion, "1 KiB, shared", |value| {
@@ -339,6 +340,3 @@ fn decrees(criterion: &mut Criterion) {
         Bytes::from(bytes)
     });
 }
-
-criterion_group!(benches, decrees);
-criterion_main!(benches);
