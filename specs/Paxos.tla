@@ -345,8 +345,7 @@ AcceptFromAll(p, b, v) ==
 CountPromise(m) ==
   LET p == m.to
       k == progress[p]
-      counts == /\ m.bal = lastTried[p] /\ k.status = "trying"
-                /\ m.from \notin k.promises
+      counts == m.bal = lastTried[p] /\ k.status = "trying"
       promises == k.promises \union {m.from}
       adopted == IF m.vote.bal > k.adopted.bal THEN m.vote ELSE k.adopted
       decree == IF adopted = NoVote THEN Proposal(p) ELSE adopted.val
@@ -620,6 +619,30 @@ Next ==
   \/ \E m \in messages : Drop(m)
 
 Spec == Init /\ [][Next]_vars
+
+-----------------------------------------------------------------------------
+(***************************************************************************)
+(* Some messages can change nothing any more, now or after a crash: what   *)
+(* is about a ballot that its proposer has left for good, or about a phase *)
+(* of it.  States that differ in such messages only may be taken for one:  *)
+(* TLC does if this is its view, and larger instances become feasible.     *)
+(***************************************************************************)
+HasLeft(p, b, statuses) ==
+  \/ disk[p].lastTried > b
+  \/ /\ disk[p].lastTried = b
+     /\ ~(lastTried[p] = b /\ progress[p].status \in statuses)
+
+IsSpent(m) ==
+  CASE m.type = "Prepare" ->
+         \* Who has not promised yet will, and so reject lower ballots.
+         /\ disk[m.to].maxBal >= m.bal
+         /\ HasLeft(m.from, m.bal, {"trying", "polling"})
+    [] m.type = "Promise" -> HasLeft(m.to, m.bal, {"trying"})
+    [] m.type = "Rejected" -> HasLeft(m.to, m.bal, {"trying", "polling"})
+    [] OTHER -> FALSE
+
+WithoutSpent ==
+  <<up, knowledge, diskVariables, {m \in messages : ~IsSpent(m)}, told, faults>>
 
 -----------------------------------------------------------------------------
 (***************************************************************************)

@@ -28,6 +28,9 @@ pub struct Instance {
 /// Before the name of a specification.
 const SPECIFICATION: &str = "SPECIFICATION ";
 
+/// Before the name of what TLC compares instead of states.
+const VIEW: &str = "VIEW ";
+
 /// Before the invariants.
 const INVARIANTS: &str = "INVARIANTS";
 
@@ -110,6 +113,11 @@ impl Instance {
             lines.extend(properties.iter().map(|name| format!("  {}", name.as_ref())));
         }
         lines.join("\n") + "\n"
+    }
+
+    /// Whether TLC takes states for one that differ.
+    pub fn has_view(&self) -> bool {
+        self.text.lines().any(|line| line.starts_with(VIEW))
     }
 
     fn constant(&self, name: &str) -> &Value {

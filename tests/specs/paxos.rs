@@ -185,8 +185,7 @@ fn parameters(instance: &Instance) -> Parameters {
         phase_1: instance.number("Quorum1").into(),
         phase_2: instance.number("Quorum2").into(),
         inquiries: instance.flag("Inquiries"),
-        // The spec keeps them all.
-        forgets_spent: false,
+        forgets_spent: instance.has_view(),
         reads: 0,
         requests: RequestOrder::Orderly,
         environment: Environment {
