@@ -318,10 +318,12 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         if is_late || rejected <= *matched {
             return;
         }
+        // Behind its own last entry of that term; if it has none, where the follower's begin (§5.3, the last paragraph).
+        // Anything lower than what was rejected would do.
         let last = conflict.and_then(|term| state.log.last_of_term(term));
         let last = last.filter(|last| *last < rejected);
-        let from_here = self.rules.goes_on_from(rejected, first, last);
-        *next = from_here.clamp(*matched + 1, rejected);
+        let agrees_perhaps = last.map_or(first, |last| last + 1);
+        *next = agrees_perhaps.clamp(*matched + 1, rejected);
         *sending = Sending::Probe;
         self.send_entries(state, from, effects);
     }

@@ -80,14 +80,6 @@ pub trait Rules: Send + Sync {
         conflict
     }
 
-    /// Where a leader goes on after a follower's log did not match at `rejected`: `first` is the first index of
-    /// the follower's conflicting term, or the one after its log's end; `last` the leader's own last of that term, if
-    /// it has one (§5.3, the last paragraph).
-    fn goes_on_from(&self, rejected: Index, first: Index, last: Option<Index>) -> Index {
-        let _ = rejected;
-        last.map_or(first, |last| last + 1)
-    }
-
     /// How far a follower may commit whose leader has committed to `leader`, when its log is known to agree with the
     /// leader's to `last_new` (Figure 2, AppendEntries 5): no further than that.
     fn commits_to(&self, leader: Index, last_new: Index) -> Index {
@@ -170,9 +162,6 @@ impl<R: Rules + ?Sized> Rules for &R {
     }
     fn replaces_from(&self, previous: Index, conflict: Option<Index>) -> Option<Index> {
         (**self).replaces_from(previous, conflict)
-    }
-    fn goes_on_from(&self, rejected: Index, first: Index, last: Option<Index>) -> Index {
-        (**self).goes_on_from(rejected, first, last)
     }
     fn commits_to(&self, leader: Index, last_new: Index) -> Index {
         (**self).commits_to(leader, last_new)
