@@ -3,9 +3,9 @@
 use std::num::{NonZeroU16, NonZeroU64};
 use std::time::Duration;
 
-use clap::builder::EnumValueParser;
+use clap::builder::{EnumValueParser, PossibleValuesParser};
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, ValueEnum, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueEnum, value_parser};
 use quorate_models::catalogue::{Entry, MODELS};
 use quorate_models::checker::FingerprintBits;
 use quorate_models::explorer::DEFAULT_ADDRESS;
@@ -102,7 +102,17 @@ fn check() -> Command {
         .disable_help_subcommand(true)
         .allow_external_subcommands(true)
         .arg(instance_argument())
-        .arg(engine_argument());
+        .arg(engine_argument())
+        .arg(
+            Arg::new("except")
+                .long("except")
+                .value_name("MODEL")
+                .help("Not this model, if all are checked; may be given several times")
+                .action(ArgAction::Append)
+                .value_parser(PossibleValuesParser::new(
+                    MODELS.iter().map(|model| model.name()),
+                )),
+        );
     let model = |entry: &&'static dyn Entry| {
         model_command(*entry)
             .arg(instance_argument())
@@ -207,4 +217,10 @@ pub fn has_parameters(entry: &dyn Entry, flags: &ArgMatches) -> bool {
     command
         .get_arguments()
         .any(|flag| flags.value_source(flag.get_id().as_str()) == Some(ValueSource::CommandLine))
+}
+
+/// The models that are left out.
+pub fn except(check: &ArgMatches) -> Vec<&str> {
+    let except = check.get_many::<String>("except");
+    except.into_iter().flatten().map(String::as_str).collect()
 }

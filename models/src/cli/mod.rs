@@ -48,7 +48,7 @@ fn dispatch(matches: &ArgMatches) -> Result<Outcome, UsageError> {
         stop_when_interrupted();
     }
     match matches.subcommand() {
-        None => session.check_all(None, Engine::default()),
+        None => session.check_all(MODELS, None, Engine::default()),
         Some(("list", _)) => {
             output::list(session.format);
             Ok(Outcome::AsExpected)
@@ -57,7 +57,13 @@ fn dispatch(matches: &ArgMatches) -> Result<Outcome, UsageError> {
             let engine = check.get_one::<Engine>("engine").copied();
             let instance = check.get_one::<String>("instance").map(String::as_str);
             match check.subcommand() {
-                None => session.check_all(instance, engine.unwrap_or_default()),
+                None => {
+                    let except = arguments::except(check);
+                    let models = MODELS.iter().copied();
+                    let models = models.filter(|model| !except.contains(&model.name()));
+                    let models: Vec<_> = models.collect();
+                    session.check_all(&models, instance, engine.unwrap_or_default())
+                }
                 // Flags may stand before the model's name or after it.
                 Some((name, flags)) => {
                     let entry = catalogue::model(name)?;
@@ -116,10 +122,15 @@ fn stop_when_interrupted() {
 }
 
 impl Session {
-    /// Checks the instances of every model that are checked by default, or those of the given name.
-    fn check_all(&self, instance: Option<&str>, engine: Engine) -> Result<Outcome, UsageError> {
+    /// Checks the instances of these models that are checked by default, or those of the given name.
+    fn check_all(
+        &self,
+        models: &[&dyn Entry],
+        instance: Option<&str>,
+        engine: Engine,
+    ) -> Result<Outcome, UsageError> {
         let mut reports = Vec::new();
-        for entry in MODELS {
+        for entry in models {
             let flags = arguments::no_flags(*entry);
             for listed in entry.instances() {
                 if instance.map_or(listed.by_default, |name| name == listed.instance) {
@@ -128,11 +139,11 @@ impl Session {
             }
         }
         if let (true, Some(name)) = (reports.is_empty(), instance) {
-            let all = MODELS.iter().flat_map(|model| model.instances());
+            let all = models.iter().flat_map(|model| model.instances());
             let known: Vec<&str> = all.map(|listed| listed.instance).collect();
             return Err(UsageError::unknown("instance", name, known));
         }
-        let compared = if instance.is_none() { MODELS } else { &[] };
+        let compared = if instance.is_none() { models } else { &[] };
         Ok(self.finish_checks(&reports, compared))
     }
 
