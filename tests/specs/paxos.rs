@@ -25,7 +25,7 @@ use quorate_models::system::{
 };
 
 use super::instance::Instance;
-use super::spec::{self, Named, Spec, Weakened};
+use super::spec::{self, Changed, Named, Spec};
 use super::value::{Value, process_id};
 
 type Protocol = Paxos<application::Value>;
@@ -67,34 +67,90 @@ impl Spec for PaxosSpec {
         ("Recover", "live-one", "AllLearn"),
     ];
 
-    const WEAKENED: &'static [Weakened] = &[
-        Weakened {
+    const CHANGED: &'static [Changed] = &[
+        Changed {
             without: "one promise of a quorum",
             rule: "HavePromised(S) == Cardinality(S) >= Quorum1",
             by: "HavePromised(S) == Cardinality(S) + 1 >= Quorum1",
             instance: "flexible-duel",
-            violates: "Refines",
+            violates: Some("Refines"),
         },
-        Weakened {
+        Changed {
             without: "the votes that promises report",
             rule: "THEN <<Promise(a, m.from, m.bal, LastVote(a))>>",
             by: "THEN <<Promise(a, m.from, m.bal, NoVote)>>",
             instance: "flexible-duel",
-            violates: "Refines",
+            violates: Some("Refines"),
         },
-        Weakened {
+        Changed {
             without: "giving way to what promises report",
             rule: "decree == IF adopted = NoVote THEN Proposal(p) ELSE adopted.val",
             by: "decree == Proposal(p)",
             instance: "flexible-duel",
-            violates: "Refines",
+            violates: Some("Refines"),
         },
-        Weakened {
+        Changed {
             without: "keeping promises",
             rule: "accepts == m.bal >= maxBal[a]",
             by: "accepts == TRUE",
             instance: "flexible-duel",
-            violates: "Refines",
+            violates: Some("Refines"),
+        },
+        Changed {
+            without: "a campaign's being above what it has heard of",
+            rule: "NextBallot(p, Max(lastTried[p], progress[p].heard))",
+            by: "NextBallot(p, lastTried[p])",
+            instance: "large-four-ballots",
+            violates: None,
+        },
+        Changed {
+            without: "preferring the vote in the highest ballot",
+            rule: "IF m.vote.bal > k.adopted.bal THEN m.vote",
+            by: "IF k.adopted = NoVote THEN m.vote",
+            instance: "large-adopting",
+            violates: None,
+        },
+        Changed {
+            without: "giving up in phase 2",
+            rule: "progress[p].status \\in {\"trying\", \"polling\"}\n  IN",
+            by: "progress[p].status = \"trying\"\n  IN",
+            instance: "rounds",
+            violates: None,
+        },
+        Changed {
+            without: "accepting's being a promise",
+            rule: "IN  /\\ Receives(m, \"Accept\")\n      /\\ maxBal' = [maxBal EXCEPT ![a] = Max(@, m.bal)]",
+            by: "IN  /\\ Receives(m, \"Accept\")\n      /\\ UNCHANGED maxBal",
+            instance: "one",
+            violates: None,
+        },
+        Changed {
+            without: "counting votes of one ballot only",
+            rule: "next[a] = next[m.from]}",
+            by: "next[a].val = m.val}",
+            instance: "duel",
+            violates: None,
+        },
+        Changed {
+            without: "telling whoever still asks acceptors",
+            rule: "React(m, <<>>, <<Decision(l, Owner(m.bal), outcome[l])>>)",
+            by: "React(m, <<>>, <<>>)",
+            instance: "bag",
+            violates: None,
+        },
+        Changed {
+            without: "what waits for any record",
+            rule: "i \\in IF Duplicates THEN 1..last ELSE {last}",
+            by: "i \\in {last}",
+            instance: "buffered-inquiring",
+            violates: None,
+        },
+        Changed {
+            without: "what waits for the last record only",
+            rule: "i \\in IF Duplicates THEN 1..last ELSE {last}",
+            by: "i \\in 1..last",
+            instance: "bag-buffered",
+            violates: None,
         },
     ];
 

@@ -1,4 +1,4 @@
-//! A spec without one of its actions, or without the fairness of one, or with a rule that is weakened.
+//! A spec without one of its actions, or without the fairness of one, or with another rule.
 
 /// How the spec says that an action is fair, weakly or strongly.
 const FAIR: [&str; 2] = ["WF_vars(", "SF_vars("];
@@ -40,7 +40,7 @@ pub fn without_fairness(spec: &str, unfair: &str) -> String {
 /// # Panics
 ///
 /// If the spec does not have these words once.
-pub fn weakened(spec: &str, rule: &str, by: &str) -> String {
+pub fn changed(spec: &str, rule: &str, by: &str) -> String {
     assert_eq!(spec.matches(rule).count(), 1, "{rule}");
     spec.replace(rule, by)
 }

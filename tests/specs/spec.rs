@@ -21,8 +21,8 @@ pub struct Named<T> {
     pub of_model: T,
 }
 
-/// A spec that has one of its rules in a weaker form.
-pub struct Weakened {
+/// A spec that has another rule in the place of one of its own.
+pub struct Changed {
     /// What it no longer says.
     pub without: &'static str,
     /// The rule, in the words of the spec.
@@ -31,8 +31,8 @@ pub struct Weakened {
     pub by: &'static str,
     /// A small instance in which that makes a difference.
     pub instance: &'static str,
-    /// The property of steps that is violated there.
-    pub violates: &'static str,
+    /// The property of steps that is violated there; if it is none, states or steps are others.
+    pub violates: Option<&'static str>,
 }
 
 /// A spec beside a model.
@@ -47,8 +47,8 @@ pub trait Spec: 'static {
     /// hold there unless that action is fair.
     const FAIRNESS_MATTERS_IN: &'static [(&'static str, &'static str, &'static str)];
 
-    /// Rules that are weakened, each so that a property of steps is violated.
-    const WEAKENED: &'static [Weakened] = &[];
+    /// Rules that make a difference in few instances, or that a property of steps hangs on.
+    const CHANGED: &'static [Changed] = &[];
 
     /// The model.
     type Model: Model<State: Clone + Eq + Hash + Send + Sync, Action: Clone + Debug + Send> + Sync;
