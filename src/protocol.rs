@@ -85,6 +85,12 @@ pub trait Protocol {
         None
     }
 
+    /// Whether a process goes on sending what starts another's timer anew, for as long as both know what they know. An
+    /// environment whose timers are accurate does not fire the timer while such a process is up and can be reached.
+    fn restarts(&self, _by: &Self::State, _of: &Self::State, _timer: &Self::Timer) -> bool {
+        false
+    }
+
     /// Whether the process that the timer fires at begins a campaign: it tries to become the one that
     /// leads, which may thwart others that try. An environment whose timers are accurate has one campaign
     /// at a time.

@@ -121,6 +121,10 @@ impl<P: Protocol> Protocol for Mutated<P> {
         self.protocol.suspects(timer)
     }
 
+    fn restarts(&self, by: &P::State, of: &P::State, timer: &P::Timer) -> bool {
+        self.protocol.restarts(by, of, timer)
+    }
+
     fn campaigns(&self, timer: &P::Timer) -> bool {
         self.protocol.campaigns(timer)
     }

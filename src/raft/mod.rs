@@ -535,6 +535,11 @@ impl<M: StateMachine, R: Rules> Protocol for Raft<M, R> {
         }
     }
 
+    /// A leader starts the election timers of its term anew, and those of earlier ones.
+    fn restarts(&self, by: &State<M>, of: &State<M>, timer: &Timer) -> bool {
+        *timer == Timer::Election && matches!(by.role, Role::Leader(_)) && by.term >= of.term
+    }
+
     fn campaigns(&self, timer: &Timer) -> bool {
         *timer == Timer::Election
     }

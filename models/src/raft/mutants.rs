@@ -8,7 +8,7 @@ use quorate::raft::{
 
 use super::application::Register;
 use super::parameters::Parameters;
-use super::{properties, protocol};
+use super::{liveness, properties, protocol};
 use crate::mutant::{self, Mutated, unforced, wrong_rule};
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
@@ -121,6 +121,24 @@ wrong_rule!(
     InstallsOldSnapshots,
     fn is_old_snapshot(&self, _: Index, _: Index) -> bool {
         false
+    }
+);
+wrong_rule!(
+    DoesNotVoteForItself,
+    fn first_votes(&self, _: ProcessId) -> ServerSet {
+        ServerSet::default()
+    }
+);
+wrong_rule!(
+    KeepsItsVote,
+    fn vote_in_new_term(&self, voted_for: Option<ProcessId>) -> Option<ProcessId> {
+        voted_for
+    }
+);
+wrong_rule!(
+    WantsMoreThanItHas,
+    fn is_up_to_date(&self, candidate: Position, own: Position) -> bool {
+        candidate > own
     }
 );
 wrong_rule!(
@@ -398,5 +416,26 @@ pub const MUTANTS: &[Mutant] = &[
         breaks: properties::APPLIED_ONCE,
         instance: "sessions",
         bug: AppliesAgain::BUG,
+    },
+    Mutant {
+        name: "does-not-count-itself",
+        summary: "a candidate does not count its own vote",
+        breaks: liveness::ELECTED,
+        instance: "elected-recovering",
+        bug: DoesNotVoteForItself::BUG,
+    },
+    Mutant {
+        name: "keeps-its-vote",
+        summary: "a server that comes to a higher term still has the vote that it gave",
+        breaks: liveness::ELECTED,
+        instance: "elected-recovering",
+        bug: KeepsItsVote::BUG,
+    },
+    Mutant {
+        name: "wants-a-longer-log",
+        summary: "a server votes only for a log that is more up to date than its own",
+        breaks: properties::LEADS,
+        instance: "election",
+        bug: WantsMoreThanItHas::BUG,
     },
 ];
