@@ -85,9 +85,14 @@ pub trait Protocol {
         None
     }
 
-    /// Whether a process goes on sending what starts another's timer anew, for as long as both know what they know. An
-    /// environment whose timers are accurate does not fire the timer while such a process is up and can be reached.
-    fn restarts(&self, _by: &Self::State, _of: &Self::State, _timer: &Self::Timer) -> bool {
+    /// Whether one process, each time its timer fires, sends another what starts a timer there anew; each is given as the
+    /// process's state and its timer. An environment whose timers are accurate does not fire the other's while the
+    /// first is up and can be reached: it is the longer one.
+    fn restarts(
+        &self,
+        _one: (&Self::State, &Self::Timer),
+        _other: (&Self::State, &Self::Timer),
+    ) -> bool {
         false
     }
 

@@ -121,8 +121,8 @@ impl<P: Protocol> Protocol for Mutated<P> {
         self.protocol.suspects(timer)
     }
 
-    fn restarts(&self, by: &P::State, of: &P::State, timer: &P::Timer) -> bool {
-        self.protocol.restarts(by, of, timer)
+    fn restarts(&self, one: (&P::State, &P::Timer), other: (&P::State, &P::Timer)) -> bool {
+        self.protocol.restarts(one, other)
     }
 
     fn campaigns(&self, timer: &P::Timer) -> bool {

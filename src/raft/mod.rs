@@ -535,9 +535,15 @@ impl<M: StateMachine, R: Rules> Protocol for Raft<M, R> {
         }
     }
 
-    /// A leader starts the election timers of its term anew, and those of earlier ones.
-    fn restarts(&self, by: &State<M>, of: &State<M>, timer: &Timer) -> bool {
-        *timer == Timer::Election && matches!(by.role, Role::Leader(_)) && by.term >= of.term
+    /// By heartbeats a leader starts the election timers of its term anew, and those of earlier ones (§5.2).
+    fn restarts(
+        &self,
+        (leader, heartbeat): (&State<M>, &Timer),
+        (follower, election): (&State<M>, &Timer),
+    ) -> bool {
+        *heartbeat == Timer::Heartbeat
+            && *election == Timer::Election
+            && leader.term >= follower.term
     }
 
     fn campaigns(&self, timer: &Timer) -> bool {

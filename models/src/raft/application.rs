@@ -402,9 +402,7 @@ where
     fn permits(&self, process: ProcessId, knows: &State<Register>, timer: &Timer) -> bool {
         match timer {
             Timer::Election if self.is_absent(process) => false,
-            Timer::Election => {
-                self.terms == 0 || knows.term < self.terms + self.terms_left
-            }
+            Timer::Election => self.terms == 0 || knows.term < self.terms + self.terms_left,
             Timer::Heartbeat => self.heartbeats,
         }
     }
@@ -424,8 +422,11 @@ where
             return false;
         };
         match self.terms {
-            0 => somebody_has_led(state) || self.is_far_ahead(environment, state, knows.term),
-            terms => !state.stable && knows.term >= terms,
+            0 if somebody_has_led(state) => true,
+            // Once campaigns come one at a time, no term gets far ahead before somebody leads.
+            _ if state.stable => false,
+            0 => self.is_far_ahead(environment, state, knows.term),
+            terms => knows.term >= terms,
         }
     }
 }

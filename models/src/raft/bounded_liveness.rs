@@ -20,8 +20,7 @@ pub const LEADS_FOR_GOOD: &str =
 pub const CATCHES_UP: &str =
     "once faults have come to an end, whoever is up comes to have all that is committed";
 /// Progress: of commands.
-pub const APPLIES: &str =
-    "once faults have come to an end, a command that is repeated is applied wherever a server is up";
+pub const APPLIES: &str = "once faults have come to an end, a command that is repeated is applied wherever a server is up";
 
 /// The claims that apply under these parameters.
 pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Model<P>>> {

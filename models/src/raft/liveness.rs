@@ -54,10 +54,7 @@ pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Unbounded
             Sometimes(|_: &Unbounded<P>, state: &ModelState<P>| somebody_has_led(state)),
         ),
         match is_live {
-            true => Property {
-                bound: Some(is_withheld),
-                ..Property::holds(ELECTED, is_elected)
-            },
+            true => Property::holds(ELECTED, is_elected),
             false => Property {
                 expected: parameters.servers - parameters.absent == 1,
                 bound: Some(is_withheld),
@@ -100,6 +97,8 @@ pub fn fairness<P: AnyRaft>(parameters: &Parameters) -> Vec<Fairness<Unbounded<P
 /// Whether a server would campaign, but for the bound on how far ahead it may be.
 fn is_withheld<P: AnyRaft>(model: &Unbounded<P>, state: &ModelState<P>) -> bool {
     let (clients, environment) = (model.model.application(), model.model.environment());
-    let mut live = state.live().filter(|(server, _)| !clients.is_absent(*server));
+    let mut live = state
+        .live()
+        .filter(|(server, _)| !clients.is_absent(*server));
     live.any(|(_, knows)| clients.is_far_ahead(environment, state, knows.term))
 }

@@ -8,7 +8,7 @@ use quorate::raft::{
 
 use super::application::Register;
 use super::parameters::Parameters;
-use super::{liveness, properties, protocol};
+use super::{bounded_liveness, liveness, properties, protocol};
 use crate::mutant::{self, Mutated, unforced, wrong_rule};
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
@@ -213,6 +213,12 @@ fn counts_itself_at_once(
     if matches!(now.role, Role::Leader(_)) {
         effects.sort_by_key(|effect| !matches!(effect, Effect::ReportDurable(_)));
     }
+    effects
+}
+
+/// What is done without such messages.
+fn unsent(mut effects: Effects, is_unsent: fn(&Message<Register>) -> bool) -> Effects {
+    effects.retain(|effect| !matches!(effect, Effect::Send { message, .. } if is_unsent(message)));
     effects
 }
 
@@ -421,21 +427,43 @@ pub const MUTANTS: &[Mutant] = &[
         name: "does-not-count-itself",
         summary: "a candidate does not count its own vote",
         breaks: liveness::ELECTED,
-        instance: "elected-recovering",
+        instance: "elected-without-one",
         bug: DoesNotVoteForItself::BUG,
     },
     Mutant {
         name: "keeps-its-vote",
         summary: "a server that comes to a higher term still has the vote that it gave",
         breaks: liveness::ELECTED,
-        instance: "elected-recovering",
+        instance: "elected-without-one",
         bug: KeepsItsVote::BUG,
     },
     Mutant {
         name: "wants-a-longer-log",
         summary: "a server votes only for a log that is more up to date than its own",
-        breaks: properties::LEADS,
-        instance: "election",
+        breaks: liveness::ELECTED,
+        instance: "elected",
         bug: WantsMoreThanItHas::BUG,
+    },
+    Mutant {
+        name: "never-refuses",
+        summary: "a follower whose log does not match does not say so",
+        breaks: bounded_liveness::CATCHES_UP,
+        instance: "catches-up",
+        bug: Bug::Effects(|_, _, effects| {
+            unsent(effects, |message| {
+                matches!(message, Message::NotAppended { .. })
+            })
+        }),
+    },
+    Mutant {
+        name: "never-sends-snapshots",
+        summary: "what a leader has compacted is sent to nobody",
+        breaks: bounded_liveness::CATCHES_UP,
+        instance: "catches-up-by-snapshot",
+        bug: Bug::Effects(|_, _, effects| {
+            unsent(effects, |message| {
+                matches!(message, Message::InstallSnapshot { .. })
+            })
+        }),
     },
 ];

@@ -255,20 +255,24 @@ pub fn instances() -> Vec<Instance<Parameters>> {
     let unbounded = Parameters {
         environment: Environment {
             network: NetworkKind::Fifo,
-            link_max: 1,
+            link_max: 2,
             ..Environment::default()
         },
-        ahead_max: 2,
+        ahead_max: 3,
         ..election(3, 0, 0)
     };
     let stabilising = |mut parameters: Parameters| {
         parameters.environment.stabilises = true;
         parameters
     };
-    let recovering = |terms_left, parameters: Parameters| Parameters {
-        terms: 1,
-        terms_left,
-        ..stabilising(beating(1, parameters))
+    let calming = |drops, parameters: Parameters| Parameters {
+        terms_left: 4,
+        ..stabilising(beating(drops, parameters))
+    };
+    let persistent = Parameters {
+        proposals: 1,
+        persistent: true,
+        ..crashing(calming(0, ordered(1, 1)))
     };
     vec![
         instance(
@@ -308,11 +312,24 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             stabilising(unbounded.clone()),
         ),
         instance(
+            "elected-without-one",
+            "2 of 3 servers, any number of terms, campaigns one at a time in the end, a buffered disk",
+            true,
+            buffered(stabilising(Parameters {
+                absent: 1,
+                ..unbounded.clone()
+            })),
+        ),
+        instance(
             "elected-recovering",
-            "2 of 3 servers, any number of terms, a crash and a recovery, a buffered disk",
+            "3 servers, any number of terms, a crash and a recovery, campaigns one at a time in the end, a buffered disk",
             true,
             crashing(buffered(stabilising(Parameters {
-                absent: 1,
+                ahead_max: 1,
+                environment: Environment {
+                    link_max: 1,
+                    ..unbounded.environment.clone()
+                },
                 ..unbounded
             }))),
         ),
@@ -435,34 +452,39 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         ),
         instance(
             "catches-up",
-            "3 servers, a command, a drop, campaigns one at a time in the end, messages in order",
+            "3 servers, 2 terms and those after faults, a command, a drop, messages in order",
             true,
-            recovering(4, ordered(1, 1)),
+            calming(1, ordered(2, 1)),
         ),
         instance(
             "catches-up-by-snapshot",
-            "3 servers, a command, a snapshot, a drop, campaigns one at a time in the end, messages in order",
+            "3 servers, 2 terms and those after faults, a command, a snapshot, messages in order",
             true,
-            recovering(
-                4,
+            calming(
+                0,
                 Parameters {
                     snapshots: 1,
-                    ..ordered(1, 1)
+                    ..ordered(2, 1)
                 },
             ),
         ),
         instance(
             "persistent",
-            "3 servers, a client that asks until it is answered, a crash, campaigns one at a time in the end, messages in order",
+            "3 servers, a term and those after faults, a client that asks until it is answered, a crash for good",
             true,
-            crashing(recovering(
-                4,
-                Parameters {
-                    proposals: 1,
-                    persistent: true,
-                    ..ordered(1, 1)
+            Parameters {
+                environment: Environment {
+                    recovery: false,
+                    ..persistent.environment.clone()
                 },
-            )),
+                ..persistent.clone()
+            },
+        ),
+        instance(
+            "large-persistent",
+            "3 servers, a term and those after faults, a client that asks until it is answered, a crash",
+            false,
+            persistent,
         ),
         instance(
             "large-reads",

@@ -136,10 +136,13 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             |of: ProcessId| state.processes[of.index()].state.is_some() && !state.are_apart(by, of);
         let knows = state.processes[by.index()].state.as_ref();
         let knows = knows.expect("a timer is set at a process that is up");
-        let mut others = state
-            .live()
-            .filter(|(id, _)| *id != by && !state.are_apart(by, *id));
-        let is_restarted = others.any(|(_, other)| self.protocol.restarts(other, knows, timer));
+        let is_restarted = self.timers_set(state).any(|(other, with)| {
+            let sends = state.processes[other.index()].state.as_ref();
+            let sends = sends.expect("a timer is set at a process that is up");
+            other != by
+                && !state.are_apart(by, other)
+                && self.protocol.restarts((sends, &with), (knows, timer))
+        });
         !is_restarted && !self.protocol.suspects(timer).is_some_and(is_heard_of)
     }
 
