@@ -1,11 +1,14 @@
 //! Terms by what they mean: states of elections that differ in the numbers of terms only.
 //!
 //! Servers compare terms, and take the next one. So nothing changes if all terms are lowered, or raised, by as much. A
-//! message of a term lower than any server's is late for everybody, and for ever: how late does not matter. The terms of
-//! entries are compared with each other, and no next one is taken of them: of those that nobody is in any more only the
-//! order matters.
+//! message of a term lower than that of any server is late for everybody, and for ever: how late does not matter. The terms
+//! of entries are compared with each other, and no next one is taken of them: of those that nobody is in any more only
+//! the order matters.
+//!
+//! Gaps between terms stay what they are. The order alone is not enough: how often a server that lags can campaign in
+//! vain, before it is ahead of another, depends on how far it lags.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quorate::protocol::{Effect, HoldBack, Pending, Release};
 use quorate::raft::{Batch, Durable, Entries, Entry, Log, Message, Position, Record, State, Term};
@@ -21,37 +24,50 @@ pub fn canonical<P: AnyRaft>(
     model: &Model<P>,
     state: &SystemState<P, Clients>,
 ) -> SystemState<P, Clients> {
+    canonical_with_gaps(model, state, Term::MAX)
+}
+
+/// The same, with gaps up to this size only: 0 for the order alone, which does not do.
+pub fn canonical_with_gaps<P: AnyRaft>(
+    model: &Model<P>,
+    state: &SystemState<P, Clients>,
+    gap_max: Term,
+) -> SystemState<P, Clients> {
     let (clients, environment) = (model.application(), model.environment());
     let mut current = BTreeSet::new();
+    let mut all = BTreeSet::new();
     let mut of_entries = BTreeSet::new();
+    let mut note = |kind, term| {
+        all.insert(term);
+        if let Kind::OfEntry = kind {
+            of_entries.insert(term);
+        }
+        term
+    };
     for (server, process) in state.processes() {
         if clients.takes_part(environment, server, process) {
             current.insert(process.durable.term);
             current.extend(process.state.as_ref().map(|knows| knows.term));
         }
-        renamed_process(process, &mut |kind, term| {
-            if let Kind::OfEntry = kind {
-                of_entries.insert(term);
-            }
-            term
-        });
+        renamed_process(process, &mut note);
     }
     for envelope in state.network.in_flight() {
-        renamed_message(&envelope.message, &mut |kind, term| {
-            if let Kind::OfEntry = kind {
-                of_entries.insert(term);
-            }
-            term
-        });
+        renamed_message(&envelope.message, &mut note);
     }
     let lowest = current.first().copied().unwrap_or(0);
-    let is_past = |term: &Term| *term < lowest;
-    let past: Vec<Term> = of_entries.into_iter().filter(is_past).collect();
+    let past: Vec<Term> = of_entries.range(..lowest).copied().collect();
     let late = past.len() as Term + 1;
-    let rename = |kind, term| match kind {
-        _ if term >= lowest => term - lowest + late + 1,
-        Kind::Current => late,
-        Kind::OfEntry => past.partition_point(|other| *other < term) as Term + 1,
+    let mut names = BTreeMap::new();
+    let mut below = (lowest, late + 1);
+    for &term in all.range(lowest..) {
+        let gap = (term - below.0).min(gap_max.saturating_add(1));
+        below = (term, below.1 + gap);
+        names.insert(term, below.1);
+    }
+    let rename = |kind, term| match (names.get(&term), kind) {
+        (Some(name), _) => *name,
+        (None, Kind::Current) => late,
+        (None, Kind::OfEntry) => past.partition_point(|other| *other < term) as Term + 1,
     };
     model.in_other_words(
         state,
