@@ -14,13 +14,11 @@ use crate::checker::{Condition, Fairness, Property, Strength};
 use crate::system::{Action, Disk, System};
 
 /// Progress: one leads, and goes on.
-pub const LEADS_FOR_GOOD: &str =
-    "once faults have come to an end, in the end all that are up follow one leader";
+pub const LEADS_FOR_GOOD: &str = "once faults end, all that are up come to follow one leader";
 /// Progress: of followers that lag, by what is in the log and by snapshots.
-pub const CATCHES_UP: &str =
-    "once faults have come to an end, whoever is up comes to have all that is committed";
+pub const CATCHES_UP: &str = "once faults end, whoever is up comes to have what is committed";
 /// Progress: of commands.
-pub const APPLIES: &str = "once faults have come to an end, a command that is repeated is applied wherever a server is up";
+pub const APPLIES: &str = "once faults end, what is asked again is applied by all that are up";
 
 /// The claims that apply under these parameters.
 pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
