@@ -4,6 +4,7 @@ use criterion::{criterion_group, criterion_main};
 
 mod paxos;
 mod raft;
+mod replicas;
 
 criterion_group!(benches, paxos::decrees, raft::commands);
 criterion_main!(benches);
