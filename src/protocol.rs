@@ -85,6 +85,17 @@ pub trait Protocol {
         None
     }
 
+    /// Whether one process, each time its timer fires, sends another what starts a timer there anew; each is given as the
+    /// process's state and its timer. An environment whose timers are accurate does not fire the other's while the
+    /// first is up and can be reached: it is the longer one.
+    fn restarts(
+        &self,
+        _one: (&Self::State, &Self::Timer),
+        _other: (&Self::State, &Self::Timer),
+    ) -> bool {
+        false
+    }
+
     /// Whether the process that the timer fires at begins a campaign: it tries to become the one that
     /// leads, which may thwart others that try. An environment whose timers are accurate has one campaign
     /// at a time.

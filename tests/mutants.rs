@@ -89,3 +89,9 @@ fn every_rule_of_paxos_has_a_mutant() {
     let source = include_str!("../src/paxos/rules.rs");
     assert_every_rule_is_overridden(source, paxos::mutants::MUTANTS);
 }
+
+#[test]
+fn every_rule_of_raft_has_a_mutant() {
+    let source = include_str!("../src/raft/rules.rs");
+    assert_every_rule_is_overridden(source, raft::mutants::MUTANTS);
+}

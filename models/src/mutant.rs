@@ -121,6 +121,10 @@ impl<P: Protocol> Protocol for Mutated<P> {
         self.protocol.suspects(timer)
     }
 
+    fn restarts(&self, one: (&P::State, &P::Timer), other: (&P::State, &P::Timer)) -> bool {
+        self.protocol.restarts(one, other)
+    }
+
     fn campaigns(&self, timer: &P::Timer) -> bool {
         self.protocol.campaigns(timer)
     }

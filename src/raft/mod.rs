@@ -535,6 +535,17 @@ impl<M: StateMachine, R: Rules> Protocol for Raft<M, R> {
         }
     }
 
+    /// By heartbeats a leader starts the election timers of its term anew, and those of earlier ones (§5.2).
+    fn restarts(
+        &self,
+        (leader, heartbeat): (&State<M>, &Timer),
+        (follower, election): (&State<M>, &Timer),
+    ) -> bool {
+        *heartbeat == Timer::Heartbeat
+            && *election == Timer::Election
+            && leader.term >= follower.term
+    }
+
     fn campaigns(&self, timer: &Timer) -> bool {
         *timer == Timer::Election
     }

@@ -1,6 +1,6 @@
 //! The application above Raft: a register, its clients, and what they have been told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Debug};
 
 use quorate::protocol::{ProcessId, Protocol};
@@ -10,7 +10,7 @@ use quorate::raft::{
 };
 
 use crate::register::{self, History, Operation};
-use crate::system::{Application, Envelope, Process};
+use crate::system::{Application, Envelope, Environment, Process, SystemState};
 
 /// A register that knows all values that were ever written to it: so that one that was written twice shows.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -53,13 +53,21 @@ pub const ENTRY_BYTES: usize = size_of::<u64>();
 pub struct Clients {
     /// How many servers there are.
     pub servers: u16,
-    /// How many terms there are: nobody campaigns for a higher one.
+    /// How many of them are down from the start, and stay so: the last.
+    pub absent: u16,
+    /// How many terms there are: nobody campaigns for a higher one. 0 for any number, until somebody leads.
     pub terms: Term,
+    /// How many more there are once faults have come to an end.
+    pub terms_left: Term,
+    /// With any number of terms: how far a server may be ahead of the last.
+    pub ahead_max: Term,
     /// How many clients write, each one command.
     pub commands: u8,
     /// How often a client proposes its command, in a session of its own, until it is answered. 0 for once and without
     /// a session, and then it is not answered.
     pub proposals: u8,
+    /// Whether a client proposes its command to each leader once, until it is answered, instead of so often.
+    pub persistent: bool,
     /// How many clients read, each once.
     pub reads: u8,
     /// Whether they read only when those that write have been answered.
@@ -82,6 +90,8 @@ pub struct View {
     pub committed: BTreeMap<Index, BTreeMap<Term, Term>>,
     /// What was proposed, and how often, but for what was refused.
     pub proposed: BTreeMap<Entry<u8>, u8>,
+    /// Of persistent clients: what was proposed to the leader of which term.
+    pub asked: BTreeSet<(Entry<u8>, Term)>,
     /// How many reads were asked, but for those that were refused.
     pub reads: u8,
     /// How many snapshots were made.
@@ -159,9 +169,26 @@ impl View {
     fn times(&self, entry: &Entry<u8>) -> u8 {
         self.proposed.get(entry).copied().unwrap_or(0)
     }
+
+    /// The last term that this server led.
+    fn last_led(&self, server: ProcessId) -> Option<Term> {
+        let mut led = self.leaders.iter().rev();
+        led.find_map(|(term, servers)| servers.contains(server).then_some(*term))
+    }
+
+    /// Whether this was proposed to this server, as the leader that it was last.
+    fn was_asked(&self, server: ProcessId, entry: &Entry<u8>) -> bool {
+        let term = self.last_led(server);
+        term.is_some_and(|term| self.asked.contains(&(entry.clone(), term)))
+    }
 }
 
 impl Clients {
+    /// Whether a server is down from the start.
+    pub fn is_absent(&self, server: ProcessId) -> bool {
+        server.0 >= self.servers - self.absent
+    }
+
     /// What may be proposed next.
     fn entries(&self, view: &View) -> Vec<Entry<u8>> {
         if self.proposals == 0 {
@@ -178,14 +205,56 @@ impl Clients {
                 None => (Entry::OpenSession { ticket }, 1),
                 Some(session) => (command(*session, client + 1), self.proposals),
             };
-            (view.times(&entry) < times && !view.has_answer(client)).then_some(entry)
+            let may_ask = self.persistent || view.times(&entry) < times;
+            (may_ask && !view.has_answer(client)).then_some(entry)
         });
         clients.collect()
+    }
+
+    /// Whether a server is up, or may come up again.
+    pub fn takes_part<P: Protocol>(
+        &self,
+        environment: &Environment,
+        server: ProcessId,
+        process: &Process<P>,
+    ) -> bool {
+        !self.is_absent(server) && (environment.recovery || process.state.is_some())
+    }
+
+    /// Whether a term is so far ahead of the last server that nobody campaigns for a higher one.
+    pub fn is_far_ahead<P>(
+        &self,
+        environment: &Environment,
+        state: &SystemState<P, Self>,
+        term: Term,
+    ) -> bool
+    where
+        P: Protocol<Durable = Durable<Register>> + 'static,
+        Self: Application<P>,
+    {
+        let processes = state
+            .processes()
+            .filter(|(server, process)| self.takes_part(environment, *server, process));
+        let last = processes.map(|(_, process)| process.durable.term).min();
+        last.is_some_and(|last| term >= last + self.ahead_max)
     }
 
     fn may_read(&self, view: &View) -> bool {
         !self.reads_last || (0..self.commands).all(|client| view.has_answer(client))
     }
+}
+
+/// Whether somebody leads, or has an entry of its own because it has led.
+pub fn somebody_has_led<P>(state: &SystemState<P, Clients>) -> bool
+where
+    P: Protocol<State = State<Register>, Durable = Durable<Register>> + 'static,
+    Clients: Application<P>,
+{
+    let leads = |knows: &State<Register>| matches!(knows.role, Role::Leader(_));
+    state.live().any(|(_, knows)| leads(knows))
+        || state
+            .processes()
+            .any(|(_, process)| process.durable.log.last().index > 0)
 }
 
 /// The one command of a session.
@@ -227,8 +296,10 @@ where
         let entries = self.entries(view);
         for server in servers {
             if view.leaders.values().any(|led| led.contains(server)) {
+                let open = entries.iter();
+                let open = open.filter(|entry| !view.was_asked(server, entry));
                 let propose = |entry: &Entry<u8>| (server, Request::Propose(vec![entry.clone()]));
-                requests.extend(entries.iter().map(propose));
+                requests.extend(open.map(propose));
                 if view.reads < self.reads && self.may_read(view) {
                     requests.push((server, Request::Read(vec![(view.reads.into(), ())])));
                 }
@@ -239,12 +310,22 @@ where
         }
     }
 
-    fn submitted(&self, view: &View, _: ProcessId, request: &Request<Register>) -> Option<View> {
+    fn submitted(
+        &self,
+        view: &View,
+        process: ProcessId,
+        request: &Request<Register>,
+    ) -> Option<View> {
         let mut next = view.clone();
         match request {
             Request::Propose(entries) => {
                 for entry in entries {
-                    *next.proposed.entry(entry.clone()).or_insert(0) += 1;
+                    match view.last_led(process).filter(|_| self.persistent) {
+                        Some(term) => {
+                            next.asked.insert((entry.clone(), term));
+                        }
+                        None => *next.proposed.entry(entry.clone()).or_insert(0) += 1,
+                    }
                     if let (Some(history), Entry::Command { command, .. }) =
                         (&mut next.history, entry)
                     {
@@ -270,6 +351,10 @@ where
     }
 
     fn told(&self, view: &View, process: ProcessId, output: &Output<Register>) -> Option<View> {
+        // Which terms there were is no part of what states of any number of terms have in common.
+        if self.terms == 0 {
+            return None;
+        }
         let mut next = view.clone();
         next.told(self, process, output);
         (next != *view).then_some(next)
@@ -283,12 +368,15 @@ where
         true
     }
 
-    fn is_lost(&self, message: &Message<Register>) -> bool {
-        !self.replicates
-            && matches!(
-                message,
-                Message::AppendEntries { .. } | Message::InstallSnapshot { .. }
-            )
+    fn is_lost(&self, envelope: &Envelope<Message<Register>>) -> bool {
+        let is_absent = |server| self.is_absent(server);
+        is_absent(envelope.from)
+            || is_absent(envelope.to)
+            || !self.replicates
+                && matches!(
+                    envelope.message,
+                    Message::AppendEntries { .. } | Message::InstallSnapshot { .. }
+                )
     }
 
     /// Terms only grow, also across a crash: an answer of an earlier one than its receiver's is dropped unread; and a
@@ -311,10 +399,34 @@ where
         }
     }
 
-    fn permits(&self, _: ProcessId, knows: &State<Register>, timer: &Timer) -> bool {
+    fn permits(&self, process: ProcessId, knows: &State<Register>, timer: &Timer) -> bool {
         match timer {
-            Timer::Election => knows.term < self.terms,
+            Timer::Election if self.is_absent(process) => false,
+            Timer::Election => self.terms == 0 || knows.term < self.terms + self.terms_left,
             Timer::Heartbeat => self.heartbeats,
+        }
+    }
+
+    fn withholds(
+        &self,
+        environment: &Environment,
+        state: &SystemState<P, Self>,
+        process: ProcessId,
+        timer: &Timer,
+    ) -> bool
+    where
+        P: 'static,
+    {
+        let knows = state.processes[process.index()].state.as_ref();
+        let Some(knows) = knows.filter(|_| *timer == Timer::Election) else {
+            return false;
+        };
+        match self.terms {
+            0 if somebody_has_led(state) => true,
+            // Once campaigns come one at a time, no term gets far ahead before somebody leads.
+            _ if state.stable => false,
+            0 => self.is_far_ahead(environment, state, knows.term),
+            terms => knows.term >= terms,
         }
     }
 }

@@ -5,21 +5,27 @@ use std::convert::Infallible;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use quorate::raft::Published;
 
+use super::liveness::Unbounded;
 use super::mutants::MUTANTS;
 use super::parameters::{ParameterFlags, Parameters, instances};
-use super::{model, protocol};
+use super::properties::AnyRaft;
+use super::{Model, model, protocol, unbounded_model};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
 use crate::cost::CostReport;
 use crate::entry::{Instance, check, check_mutant, instance, json, mutant, name_with_changes};
 use crate::explorer;
 use crate::report::{CheckReport, Engine, MutantReport};
+use crate::system::System;
 
 /// The entry of Raft.
 #[derive(Clone, Copy, Debug)]
 pub struct RaftEntry;
 
 const NAME: &str = "raft";
+
+/// How many turns are shown of a run that goes round.
+const TURNS: usize = 3;
 
 /// An instance, and its parameters with the given flags in place of its own.
 fn parameters(
@@ -67,14 +73,24 @@ impl Entry for RaftEntry {
             name_with_changes(&instance, &parameters),
             json(&parameters),
         );
-        Ok(check(
-            named,
-            || model(&parameters, protocol(&parameters, Published)),
-            |system| &mut system.properties,
-            engine,
-            options,
-            |system, run| system.sentences(run),
-        ))
+        Ok(match parameters.is_unbounded() {
+            false => check(
+                named,
+                || model(&parameters, protocol(&parameters, Published)),
+                |system| &mut system.properties,
+                engine,
+                options,
+                |system, run| system.sentences(run),
+            ),
+            true => check(
+                named,
+                || unbounded_model(&parameters, protocol(&parameters, Published)),
+                |quotient| &mut quotient.properties,
+                engine,
+                options,
+                |quotient, run| quotient.model.sentences(&quotient.unroll(run, TURNS)),
+            ),
+        })
     }
 
     fn costs(&self) -> Vec<CostReport> {
@@ -84,11 +100,20 @@ impl Entry for RaftEntry {
     fn check_mutant(&self, name: &str, options: &Options<'_>) -> Result<MutantReport, UsageError> {
         let mutant = mutant(NAME, name, MUTANTS)?;
         let parameters = instance(NAME, mutant.instance, instances())?.parameters;
-        let claimed = model(&parameters, mutant.protocol(&parameters));
         let summary = mutant.summary(NAME);
-        Ok(check_mutant(&summary, &claimed, options, |system, run| {
-            system.narrate(run)
-        }))
+        let protocol = mutant.protocol(&parameters);
+        Ok(match parameters.is_unbounded() {
+            false => {
+                let claimed = model(&parameters, protocol);
+                check_mutant(&summary, &claimed, options, System::narrate)
+            }
+            true => {
+                let claimed = unbounded_model(&parameters, protocol);
+                check_mutant(&summary, &claimed, options, |quotient, run| {
+                    quotient.model.narrate(&quotient.unroll(run, TURNS))
+                })
+            }
+        })
     }
 
     fn explore(
@@ -97,19 +122,32 @@ impl Entry for RaftEntry {
         flags: &ArgMatches,
         address: &str,
     ) -> Result<Infallible, UsageError> {
-        let served = |error: explorer::ServeError| UsageError(error.to_string());
         match subject {
             Subject::Instance(name) => {
                 let (_, parameters) = parameters(name, flags)?;
-                let protocol = protocol(&parameters, Published);
-                explorer::serve(model(&parameters, protocol).model, address).map_err(served)
+                serve(&parameters, protocol(&parameters, Published), address)
             }
             Subject::Mutant { name, instance } => {
                 let mutant = mutant(NAME, name, MUTANTS)?;
                 let (_, parameters) = parameters(instance.unwrap_or(mutant.instance), flags)?;
-                let claimed = model(&parameters, mutant.protocol(&parameters));
-                explorer::serve(claimed.model, address).map_err(served)
+                serve(&parameters, mutant.protocol(&parameters), address)
             }
         }
+        .map_err(|error| UsageError(error.to_string()))
+    }
+}
+
+fn serve<P: AnyRaft>(
+    parameters: &Parameters,
+    protocol: P,
+    address: &str,
+) -> Result<Infallible, explorer::ServeError>
+where
+    Model<P>: Send + Sync,
+    Unbounded<P>: Send + Sync,
+{
+    match parameters.is_unbounded() {
+        false => explorer::serve(model(parameters, protocol).model, address),
+        true => explorer::serve(unbounded_model(parameters, protocol).model, address),
     }
 }

@@ -7,12 +7,16 @@ use crate::entry::Claimed;
 use crate::system::System;
 
 pub mod application;
+pub mod bounded_liveness;
 pub mod entry;
+pub mod liveness;
 pub mod mutants;
 pub mod parameters;
 pub mod properties;
+pub mod terms;
 
 use application::{Clients, ENTRY_BYTES, Register};
+use liveness::Unbounded;
 use parameters::Parameters;
 use properties::AnyRaft;
 
@@ -23,9 +27,13 @@ pub type Model<P> = System<P, Clients>;
 pub fn clients(parameters: &Parameters) -> Clients {
     Clients {
         servers: parameters.servers,
+        absent: parameters.absent,
         terms: parameters.terms,
+        terms_left: parameters.terms_left,
+        ahead_max: parameters.ahead_max,
         commands: parameters.commands,
         proposals: parameters.proposals,
+        persistent: parameters.persistent,
         reads: parameters.reads,
         reads_last: parameters.reads_last,
         snapshots: parameters.snapshots,
@@ -49,13 +57,33 @@ pub fn protocol<R: Rules>(parameters: &Parameters, rules: R) -> Raft<Register, R
 
 /// The model of a protocol under these parameters, and what is claimed of it.
 pub fn model<P: AnyRaft>(parameters: &Parameters, protocol: P) -> Claimed<Model<P>> {
-    let properties = properties::properties(parameters);
+    let mut properties = properties::properties(parameters);
+    let of_fair_runs = bounded_liveness::properties(parameters);
+    let fairness = match of_fair_runs.is_empty() {
+        true => Vec::new(),
+        false => bounded_liveness::fairness(parameters),
+    };
+    properties.extend(of_fair_runs);
     let environment = parameters.environment.clone();
     let mut model = System::new(protocol, clients(parameters), environment);
     model.properties = stateright_properties(&properties);
     Claimed {
         model,
         properties,
-        fairness: Vec::new(),
+        fairness,
+    }
+}
+
+/// The model of elections with any number of terms, and what is claimed of it.
+pub fn unbounded_model<P: AnyRaft>(parameters: &Parameters, protocol: P) -> Claimed<Unbounded<P>> {
+    let properties = liveness::properties(parameters);
+    let environment = parameters.environment.clone();
+    let system = System::new(protocol, clients(parameters), environment);
+    let mut model = liveness::unbounded(system);
+    model.properties = stateright_properties(&properties);
+    Claimed {
+        model,
+        properties,
+        fairness: liveness::fairness(parameters),
     }
 }

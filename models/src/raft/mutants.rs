@@ -8,7 +8,7 @@ use quorate::raft::{
 
 use super::application::Register;
 use super::parameters::Parameters;
-use super::{properties, protocol};
+use super::{bounded_liveness, liveness, properties, protocol};
 use crate::mutant::{self, Mutated, unforced, wrong_rule};
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
@@ -124,6 +124,24 @@ wrong_rule!(
     }
 );
 wrong_rule!(
+    DoesNotVoteForItself,
+    fn first_votes(&self, _: ProcessId) -> ServerSet {
+        ServerSet::default()
+    }
+);
+wrong_rule!(
+    KeepsItsVote,
+    fn vote_in_new_term(&self, voted_for: Option<ProcessId>) -> Option<ProcessId> {
+        voted_for
+    }
+);
+wrong_rule!(
+    WantsMoreThanItHas,
+    fn is_up_to_date(&self, candidate: Position, own: Position) -> bool {
+        candidate > own
+    }
+);
+wrong_rule!(
     NeedsNoQuorumToRead,
     fn is_confirmed(&self, _: u64, _: u64) -> bool {
         true
@@ -195,6 +213,12 @@ fn counts_itself_at_once(
     if matches!(now.role, Role::Leader(_)) {
         effects.sort_by_key(|effect| !matches!(effect, Effect::ReportDurable(_)));
     }
+    effects
+}
+
+/// What is done without such messages.
+fn unsent(mut effects: Effects, is_unsent: fn(&Message<Register>) -> bool) -> Effects {
+    effects.retain(|effect| !matches!(effect, Effect::Send { message, .. } if is_unsent(message)));
     effects
 }
 
@@ -398,5 +422,48 @@ pub const MUTANTS: &[Mutant] = &[
         breaks: properties::APPLIED_ONCE,
         instance: "sessions",
         bug: AppliesAgain::BUG,
+    },
+    Mutant {
+        name: "does-not-count-itself",
+        summary: "a candidate does not count its own vote",
+        breaks: liveness::ELECTED,
+        instance: "elected-without-one",
+        bug: DoesNotVoteForItself::BUG,
+    },
+    Mutant {
+        name: "keeps-its-vote",
+        summary: "a server that comes to a higher term still has the vote that it gave",
+        breaks: liveness::ELECTED,
+        instance: "elected-without-one",
+        bug: KeepsItsVote::BUG,
+    },
+    Mutant {
+        name: "wants-a-longer-log",
+        summary: "a server votes only for a log that is more up to date than its own",
+        breaks: liveness::ELECTED,
+        instance: "elected",
+        bug: WantsMoreThanItHas::BUG,
+    },
+    Mutant {
+        name: "never-refuses",
+        summary: "a follower whose log does not match does not say so",
+        breaks: bounded_liveness::CATCHES_UP,
+        instance: "catches-up",
+        bug: Bug::Effects(|_, _, effects| {
+            unsent(effects, |message| {
+                matches!(message, Message::NotAppended { .. })
+            })
+        }),
+    },
+    Mutant {
+        name: "never-sends-snapshots",
+        summary: "what a leader has compacted is sent to nobody",
+        breaks: bounded_liveness::CATCHES_UP,
+        instance: "catches-up-by-snapshot",
+        bug: Bug::Effects(|_, _, effects| {
+            unsent(effects, |message| {
+                matches!(message, Message::InstallSnapshot { .. })
+            })
+        }),
     },
 ];

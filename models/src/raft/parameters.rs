@@ -4,20 +4,31 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::entry::Instance;
-use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers};
+use crate::system::{
+    Disk, Environment, EnvironmentFlags, FullLinks, NetworkKind, ProcessSet, Timers,
+};
 
 /// Everything that distinguishes one instance of the model from another.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Parameters {
     /// How many servers.
     pub servers: u16,
-    /// How many terms: nobody campaigns for a higher one.
+    /// How many of them are down from the start, and stay so.
+    pub absent: u16,
+    /// How many terms: nobody campaigns for a higher one. 0 for any number, until somebody leads.
     pub terms: u64,
+    /// How many more once faults have come to an end.
+    pub terms_left: u64,
+    /// With any number of terms: how far a server may be ahead of the last when it campaigns. One further is then left
+    /// to others.
+    pub ahead_max: u64,
     /// How many clients write, each one command.
     pub commands: u8,
     /// How often a client proposes its command, in a session of its own, until it is answered. 0 for once and without
     /// a session.
     pub proposals: u8,
+    /// Whether it proposes it to each leader once, until it is answered, instead of so often.
+    pub persistent: bool,
     /// How many clients read, each once.
     pub reads: u8,
     /// Whether they read only when those that write have been answered.
@@ -42,9 +53,13 @@ impl Default for Parameters {
     fn default() -> Self {
         Self {
             servers: 3,
+            absent: 0,
             terms: 2,
+            terms_left: 0,
+            ahead_max: 0,
             commands: 1,
             proposals: 0,
+            persistent: false,
             reads: 0,
             reads_last: false,
             snapshots: 0,
@@ -77,8 +92,21 @@ impl Parameters {
                 ProcessSet::PROCESSES_MAX
             ));
         }
-        if self.terms == 0 {
-            return Err("terms 0 lets nobody campaign: give at least 1".into());
+        if self.absent >= self.servers {
+            return Err(format!(
+                "absent {} leaves none of the {} servers up: give fewer",
+                self.absent, self.servers
+            ));
+        }
+        match self.is_unbounded() {
+            true => self.validate_unbounded()?,
+            false => self.validate_bounded()?,
+        }
+        if self.persistent && self.proposals == 0 {
+            return Err(
+                "a persistent client proposes in a session: give proposals 1, or leave persistent off"
+                    .into(),
+            );
         }
         if self.reads > 0 && self.proposals == 0 {
             return Err(
@@ -97,6 +125,78 @@ impl Parameters {
             );
         }
         self.environment.validate(self.servers.into())
+    }
+}
+
+impl Parameters {
+    /// Whether there is any number of terms.
+    pub fn is_unbounded(&self) -> bool {
+        self.terms == 0
+    }
+
+    fn validate_bounded(&self) -> Result<(), String> {
+        if self.ahead_max > 0 {
+            return Err(format!(
+                "ahead-max {} has a meaning with any number of terms only: leave it at 0, or give --terms 0",
+                self.ahead_max
+            ));
+        }
+        if self.environment.stabilises && self.terms_left == 0 {
+            return Err(
+                "stabilises is about what then happens, which takes terms: give terms-left at least 1, or leave \
+                 stabilises off"
+                    .into(),
+            );
+        }
+        if !self.environment.stabilises && self.terms_left > 0 {
+            return Err(format!(
+                "terms-left {} has a meaning only where faults come to an end: give --stabilises, or leave it at 0",
+                self.terms_left
+            ));
+        }
+        if self.environment.stabilises && !self.heartbeats {
+            return Err(
+                "where faults come to an end, messages that were lost are said again by heartbeats: give --heartbeats \
+                 true, or leave stabilises off"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    fn validate_unbounded(&self) -> Result<(), String> {
+        if self.replicates || self.commands > 0 || self.snapshots > 0 {
+            return Err(
+                "terms 0, any number of them, is about elections alone: give --replicates false --commands 0, or a number \
+                 of terms"
+                    .into(),
+            );
+        }
+        let environment = &self.environment;
+        if environment.link_max == 0 || environment.full_links == FullLinks::HoldUp {
+            return Err(
+                "with any number of terms there is any number of messages: give --network fifo --link-max 1 \
+                 --full-links push-out, or a number of terms"
+                    .into(),
+            );
+        }
+        if self.ahead_max == 0 {
+            return Err("ahead-max 0 lets nobody campaign: give at least 1".into());
+        }
+        if self.terms_left > 0 {
+            return Err(format!(
+                "terms-left {} has no meaning with any number of terms: leave it at 0",
+                self.terms_left
+            ));
+        }
+        if environment.atomic_campaigns {
+            return Err(
+                "terms 0, any number of them, is about campaigns that overlap: give --atomic-campaigns false, or a number \
+                 of terms"
+                    .into(),
+            );
+        }
+        Ok(())
     }
 }
 
@@ -152,6 +252,28 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         reads: 1,
         ..ordered(2, 1)
     };
+    let unbounded = Parameters {
+        environment: Environment {
+            network: NetworkKind::Fifo,
+            link_max: 2,
+            ..Environment::default()
+        },
+        ahead_max: 3,
+        ..election(3, 0, 0)
+    };
+    let stabilising = |mut parameters: Parameters| {
+        parameters.environment.stabilises = true;
+        parameters
+    };
+    let calming = |drops, parameters: Parameters| Parameters {
+        terms_left: 4,
+        ..stabilising(beating(drops, parameters))
+    };
+    let persistent = Parameters {
+        proposals: 1,
+        persistent: true,
+        ..crashing(calming(0, ordered(1, 1)))
+    };
     vec![
         instance(
             "election",
@@ -176,6 +298,40 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             "3 servers, 2 terms, a crash, a buffered disk, elections alone",
             true,
             buffered(election(3, 2, 1)),
+        ),
+        instance(
+            "split-votes",
+            "3 servers, any number of terms: votes may be split for ever",
+            true,
+            unbounded.clone(),
+        ),
+        instance(
+            "elected",
+            "3 servers, any number of terms, campaigns one at a time in the end",
+            true,
+            stabilising(unbounded.clone()),
+        ),
+        instance(
+            "elected-without-one",
+            "2 of 3 servers, any number of terms, campaigns one at a time in the end, a buffered disk",
+            true,
+            buffered(stabilising(Parameters {
+                absent: 1,
+                ..unbounded.clone()
+            })),
+        ),
+        instance(
+            "elected-recovering",
+            "3 servers, any number of terms, a crash and a recovery, campaigns one at a time in the end, a buffered disk",
+            true,
+            crashing(buffered(stabilising(Parameters {
+                ahead_max: 1,
+                environment: Environment {
+                    link_max: 1,
+                    ..unbounded.environment.clone()
+                },
+                ..unbounded
+            }))),
         ),
         instance(
             "replication",
@@ -295,6 +451,42 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             }),
         ),
         instance(
+            "catches-up",
+            "3 servers, 2 terms and those after faults, a command, a drop, messages in order",
+            true,
+            calming(1, ordered(2, 1)),
+        ),
+        instance(
+            "catches-up-by-snapshot",
+            "3 servers, 2 terms and those after faults, a command, a snapshot, messages in order",
+            true,
+            calming(
+                0,
+                Parameters {
+                    snapshots: 1,
+                    ..ordered(2, 1)
+                },
+            ),
+        ),
+        instance(
+            "persistent",
+            "3 servers, a term and those after faults, a client that asks until it is answered, a crash for good",
+            true,
+            Parameters {
+                environment: Environment {
+                    recovery: false,
+                    ..persistent.environment.clone()
+                },
+                ..persistent.clone()
+            },
+        ),
+        instance(
+            "large-persistent",
+            "3 servers, a term and those after faults, a client that asks until it is answered, a crash",
+            false,
+            persistent,
+        ),
+        instance(
             "large-reads",
             "3 servers, 2 terms, a client writes in a session while one reads, messages in order",
             false,
@@ -309,15 +501,27 @@ pub struct ParameterFlags {
     /// Servers
     #[arg(long, value_name = "COUNT")]
     pub servers: Option<u16>,
-    /// Terms
+    /// Servers that are down from the start
+    #[arg(long, value_name = "COUNT")]
+    pub absent: Option<u16>,
+    /// Terms; 0 for any number
     #[arg(long, value_name = "COUNT")]
     pub terms: Option<u64>,
+    /// Terms that there may be more once faults have come to an end
+    #[arg(long, value_name = "COUNT")]
+    pub terms_left: Option<u64>,
+    /// With any number of terms: how far a server may be ahead of the last when it campaigns
+    #[arg(long, value_name = "COUNT")]
+    pub ahead_max: Option<u64>,
     /// Clients that write, each one command
     #[arg(long, value_name = "COUNT")]
     pub commands: Option<u8>,
     /// How often a client proposes its command, in a session; 0 for once and without
     #[arg(long, value_name = "COUNT")]
     pub proposals: Option<u8>,
+    /// Whether a client proposes its command to each leader once, until it is answered
+    #[arg(long, value_name = "BOOL")]
+    pub persistent: Option<bool>,
     /// Clients that read, each once
     #[arg(long, value_name = "COUNT")]
     pub reads: Option<u8>,
@@ -352,9 +556,13 @@ impl ParameterFlags {
             }
         }
         put(&mut parameters.servers, self.servers);
+        put(&mut parameters.absent, self.absent);
         put(&mut parameters.terms, self.terms);
+        put(&mut parameters.terms_left, self.terms_left);
+        put(&mut parameters.ahead_max, self.ahead_max);
         put(&mut parameters.commands, self.commands);
         put(&mut parameters.proposals, self.proposals);
+        put(&mut parameters.persistent, self.persistent);
         put(&mut parameters.reads, self.reads);
         put(&mut parameters.reads_last, self.reads_last);
         put(&mut parameters.snapshots, self.snapshots);

@@ -86,7 +86,7 @@ pub trait Application<P: Protocol> {
     }
 
     /// Whether the network always loses such a message: a bound of the model, where it is about what happens without.
-    fn is_lost(&self, _message: &P::Message) -> bool {
+    fn is_lost(&self, _envelope: &Envelope<P::Message>) -> bool {
         false
     }
 
@@ -105,6 +105,22 @@ pub trait Application<P: Protocol> {
     /// end.
     fn permits(&self, _process: ProcessId, _knows: &P::State, _timer: &P::Timer) -> bool {
         true
+    }
+
+    /// Whether a timer that is set, and may fire by [`Application::permits`], may not fire in this state: a bound of the
+    /// model on what processes do together.
+    fn withholds(
+        &self,
+        _environment: &Environment,
+        _state: &SystemState<P, Self>,
+        _process: ProcessId,
+        _timer: &P::Timer,
+    ) -> bool
+    where
+        Self: Sized + 'static,
+        P: 'static,
+    {
+        false
     }
 }
 
@@ -392,8 +408,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                     &processes[envelope.from.index()],
                     &processes[envelope.to.index()],
                 );
-                self.application.is_lost(&envelope.message)
-                    || self.application.is_spent(envelope, from, to)
+                self.application.is_lost(envelope) || self.application.is_spent(envelope, from, to)
             };
             let outbox = &change.now().network.outboxes[sender.index()];
             if let Some(left) = outbox.without(is_out) {

@@ -6,7 +6,7 @@
 //! *Accurate* timers fire only at *quiescence*: where no delivery to a live process and no flush would change
 //! anything. That is so where delays are bounded, and every timer is longer than all that is on its way when
 //! it is set, with all that comes of it, can take. What waits at a cut of the network is not on its way:
-//! nobody knows how long the cut will stay, so no timer is longer than that. Two kinds of timers are held to
+//! nobody knows how long the cut will stay, so no timer is longer than that. Three kinds of timers are held to
 //! more than that:
 //!
 //! * One that [suspects](Protocol::suspects) a process fires only if that process is down, or on the other
@@ -15,6 +15,8 @@
 //!   partitions this is a perfect failure detector, which synchronous systems have (Chandra, Toueg:
 //!   *Unreliable failure detectors for reliable distributed systems*, JACM 43(2), 1996); with them it is
 //!   wrong about whoever is up across the cut.
+//! * One that another process [starts anew](Protocol::restarts) again and again, by what it goes on saying, does not fire
+//!   while that process is up and can be reached.
 //! * One that begins a [campaign](Protocol::campaigns) fires at one process at a time, and at each live one in
 //!   its turn. Time-outs of random length do that: in the long run somebody's is shorter than all others' by
 //!   more than a campaign takes, and everybody's is some time. Without it campaigns can thwart each other for
@@ -64,6 +66,9 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         };
         let is_asynchronous = self.environment.timers == Timers::Asynchronous;
         for (id, timer) in self.timers_set(state) {
+            if self.is_withheld(state, id, &timer) {
+                continue;
+            }
             let fires = Action::Timeout(id, timer);
             match is_campaign(&timer) {
                 true if self.environment.atomic_campaigns => {
@@ -95,6 +100,12 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         })
     }
 
+    /// Whether a bound of the model keeps a timer that is set from firing now.
+    fn is_withheld(&self, state: &SystemState<P, A>, id: ProcessId, timer: &P::Timer) -> bool {
+        let environment = &self.environment;
+        self.application.withholds(environment, state, id, timer)
+    }
+
     /// The processes that another can reach, and that take input.
     fn who_can_answer(&self, state: &SystemState<P, A>, asked_by: ProcessId) -> Vec<ProcessId> {
         let processes = state
@@ -119,18 +130,30 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         actions.iter().all(is_at_rest)
     }
 
-    /// Whether a timer does not suspect anybody who is up and can be reached.
+    /// Whether a timer does not suspect anybody who is up and can be reached, and is started anew by nobody.
     fn is_justified(&self, state: &SystemState<P, A>, by: ProcessId, timer: &P::Timer) -> bool {
         let is_heard_of =
             |of: ProcessId| state.processes[of.index()].state.is_some() && !state.are_apart(by, of);
-        !self.protocol.suspects(timer).is_some_and(is_heard_of)
+        let knows = state.processes[by.index()].state.as_ref();
+        let knows = knows.expect("a timer is set at a process that is up");
+        let is_restarted = self.timers_set(state).any(|(other, with)| {
+            let sends = state.processes[other.index()].state.as_ref();
+            let sends = sends.expect("a timer is set at a process that is up");
+            other != by
+                && !state.are_apart(by, other)
+                && self.protocol.restarts((sends, &with), (knows, timer))
+        });
+        !is_restarted && !self.protocol.suspects(timer).is_some_and(is_heard_of)
     }
 
     fn accurate_timeouts(&self, state: &SystemState<P, A>, actions: &mut Vec<Action<P>>) {
         let set = self.timers_set(state);
         let is_justified =
             |(by, timer): &(ProcessId, Interned<P::Timer>)| self.is_justified(state, *by, timer);
-        let justified: Vec<_> = set.filter(is_justified).collect();
+        let justified: Vec<_> = set
+            .filter(is_justified)
+            .filter(|(by, timer)| !self.is_withheld(state, *by, timer))
+            .collect();
         let campaigns = |(_, timer): &&(_, Interned<P::Timer>)| self.protocol.campaigns(timer);
         let turn = match self.environment.campaigns {
             Campaigns::InTurn => {
