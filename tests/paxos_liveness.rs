@@ -4,16 +4,20 @@
 use std::collections::{HashSet, VecDeque};
 
 use quorate::paxos::{Paxos, Published, State};
-use quorate_models::checker::{Answer, Options, Run, explore};
+use quorate_models::checker::{Answer, Options, explore};
 use quorate_models::entry::Claimed;
 use quorate_models::paxos::application::{Clients, Value};
 use quorate_models::paxos::ballots::canonical_with_gaps;
 use quorate_models::paxos::liveness::{LIVELOCK, PROGRESS, PROGRESS_OF_LEADER, Unbounded};
 use quorate_models::paxos::parameters::{Parameters, instances};
-use quorate_models::paxos::{Model as Concrete, protocol, unbounded_model};
+use quorate_models::paxos::{protocol, unbounded_model};
 use quorate_models::quotient::Quotient;
 use quorate_models::system::{Event, SystemState};
 use stateright::Model;
+
+mod quotients;
+
+use quotients::{assert_commutes, assert_commutes_everywhere, turns, walks};
 
 type Protocol = Paxos<Value>;
 type ModelState = SystemState<Protocol, Clients>;
@@ -28,29 +32,9 @@ fn claimed(parameters: &Parameters) -> Claimed<Unbounded<Protocol>> {
     unbounded_model(parameters, protocol(parameters, Published))
 }
 
-/// States on long walks of the model itself. On every second one ballots grow: as long as possible nothing is
-/// accepted, and the system does not stabilise.
-fn walks(model: &Concrete<Protocol>, walks: u64, steps: usize) -> HashSet<ModelState> {
-    let mut met = HashSet::new();
-    for seed in 1..=walks {
-        let mut chance = fastrand::Rng::with_seed(seed);
-        let mut state = model.init_states().remove(0);
-        for _ in 0..steps {
-            let mut next = model.next_steps(&state);
-            let is_open = |state: &ModelState| {
-                !state.stable && !state.live().any(|(_, knows)| has_accepted(knows))
-            };
-            if seed % 2 == 0 && next.iter().any(|(_, next)| is_open(next)) {
-                next.retain(|(_, next)| is_open(next));
-            }
-            if next.is_empty() {
-                break;
-            }
-            (_, state) = next.swap_remove(chance.usize(..next.len()));
-            met.insert(state.clone());
-        }
-    }
-    met
+/// Nothing is accepted yet, and the system has not stabilised: ballots grow.
+fn is_open(state: &ModelState) -> bool {
+    !state.stable && !state.live().any(|(_, knows)| has_accepted(knows))
 }
 
 fn has_accepted(knows: &State<Value>) -> bool {
@@ -82,24 +66,8 @@ fn canonical_form_commutes_with_every_step_of_long_walks() {
         let Claimed {
             model, fairness, ..
         } = claimed(&parameters(instance));
-        let states = walks(&model.model, 2_000, 300);
-        for state in &states {
-            assert!(
-                model.commutes(state, &fairness),
-                "in {instance}:\n{state:#?}"
-            );
-            let canonical = model.representative(state.clone()).canonical().clone();
-            let again = model.representative(canonical.clone());
-            assert!(
-                *again.canonical() == canonical,
-                "canonical once and for all"
-            );
-        }
-        eprintln!(
-            "{instance} {} {:?}",
-            states.len(),
-            states.iter().map(highest_round).max()
-        );
+        let states = walks(&model.model, 2_000, 300, is_open);
+        assert_commutes(&model, &fairness, &states);
         let highest = states.iter().map(highest_round).max();
         assert!(
             instance == "minority-fails" || highest > Some(5),
@@ -114,20 +82,7 @@ fn canonical_form_commutes_with_every_step_of_each_representative() {
         let Claimed {
             model, fairness, ..
         } = claimed(&parameters(instance));
-        let mut seen: HashSet<_> = model.init_states().into_iter().collect();
-        let mut frontier: Vec<_> = seen.iter().cloned().collect();
-        while let Some(state) = frontier.pop() {
-            assert!(
-                model.commutes(&state, &fairness),
-                "in {instance}:\n{state:#?}"
-            );
-            for (_, next) in model.next_steps(&state) {
-                if seen.insert(next.clone()) {
-                    frontier.push(next);
-                }
-            }
-        }
-        assert!(seen.len() > 10_000);
+        assert!(assert_commutes_everywhere(&model, &fairness) > 10_000);
     }
 }
 
@@ -184,12 +139,8 @@ fn the_livelock_of_duelling_proposers_goes_on_for_three_turns_of_the_model_itsel
     assert!(found.exhausted());
     let verdict = found.verdict(LIVELOCK).expect("it is claimed");
     let lasso = verdict.counterexample().expect("it fails");
-    let begins = lasso.cycle.expect("a lasso");
-    let length = lasso.steps.len() - begins;
-    assert!(length > 0, "it goes round");
-    let unrolled: Run<_> = model.unroll(lasso, TURNS);
+    let (unrolled, ends) = turns(&model, lasso, TURNS);
     let mut at = unrolled.initial.clone();
-    let mut ends = Vec::new();
     for (number, (action, next)) in (1..).zip(&unrolled.steps) {
         let (after, events) = model.model.explain(&at, action).expect("a step");
         assert!(after == *next, "step {number} is one of the model");
@@ -204,19 +155,9 @@ fn the_livelock_of_duelling_proposers_goes_on_for_three_turns_of_the_model_itsel
             "nothing is lost in step {number}"
         );
         at = after;
-        if number >= begins && (number - begins) % length == 0 {
-            ends.push(at.clone());
-        }
     }
-    assert_eq!(ends.len(), TURNS + 1);
     let rounds: Vec<u64> = ends.iter().map(highest_round).collect();
     assert!(rounds.windows(2).all(|two| two[0] < two[1]), "{rounds:?}");
-    let classes: HashSet<_> = ends.into_iter().map(|s| model.representative(s)).collect();
-    assert_eq!(
-        classes.len(),
-        1,
-        "each turn ends where it begins, but for ballots"
-    );
 }
 
 #[test]

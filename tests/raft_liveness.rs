@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
+use itertools::iproduct;
 use quorate::raft::{Published, Raft};
-use quorate_models::checker::{Answer, Options, Run, explore};
+use quorate_models::checker::{Answer, Options, explore};
 use quorate_models::entry::Claimed;
 use quorate_models::quotient::Quotient;
 use quorate_models::raft::application::{Clients, Register, somebody_has_led};
@@ -12,9 +13,12 @@ use quorate_models::raft::bounded_liveness::{APPLIES, CATCHES_UP, LEADS_FOR_GOOD
 use quorate_models::raft::liveness::{ELECTED, SPLIT_VOTES, Unbounded};
 use quorate_models::raft::parameters::{Parameters, instances};
 use quorate_models::raft::terms::canonical_with_gaps;
-use quorate_models::raft::{Model as Concrete, model, protocol, unbounded_model};
-use quorate_models::system::SystemState;
-use stateright::Model;
+use quorate_models::raft::{model, protocol, unbounded_model};
+use quorate_models::system::{Disk, SystemState, Timers};
+
+mod quotients;
+
+use quotients::{assert_commutes, assert_commutes_everywhere, turns, walks};
 
 type Protocol = Raft<Register>;
 type ModelState = SystemState<Protocol, Clients>;
@@ -34,27 +38,9 @@ fn highest_term(state: &ModelState) -> u64 {
     terms.max().unwrap_or(0)
 }
 
-/// States on long walks of the model itself. On every second one terms grow: as long as possible nobody leads, and the
-/// system does not stabilise.
-fn walks(model: &Concrete<Protocol>, walks: u64, steps: usize) -> HashSet<ModelState> {
-    let mut met = HashSet::new();
-    for seed in 1..=walks {
-        let mut chance = fastrand::Rng::with_seed(seed);
-        let mut state = model.init_states().remove(0);
-        for _ in 0..steps {
-            let mut next = model.next_steps(&state);
-            let is_open = |state: &ModelState| !state.stable && !somebody_has_led(state);
-            if seed % 2 == 0 && next.iter().any(|(_, next)| is_open(next)) {
-                next.retain(|(_, next)| is_open(next));
-            }
-            if next.is_empty() {
-                break;
-            }
-            (_, state) = next.swap_remove(chance.usize(..next.len()));
-            met.insert(state.clone());
-        }
-    }
-    met
+/// Nobody leads, and the system has not stabilised: terms grow.
+fn is_open(state: &ModelState) -> bool {
+    !state.stable && !somebody_has_led(state)
 }
 
 const UNBOUNDED: [&str; 4] = [
@@ -70,19 +56,8 @@ fn canonical_form_commutes_with_every_step_of_long_walks() {
         let Claimed {
             model, fairness, ..
         } = claimed(&parameters(instance));
-        let states = walks(&model.model, 600, 200);
-        for state in &states {
-            assert!(
-                model.commutes(state, &fairness),
-                "in {instance}:\n{state:#?}"
-            );
-            let canonical = model.representative(state.clone()).canonical().clone();
-            let again = model.representative(canonical.clone());
-            assert!(
-                *again.canonical() == canonical,
-                "canonical once and for all"
-            );
-        }
+        let states = walks(&model.model, 600, 200, is_open);
+        assert_commutes(&model, &fairness, &states);
         let highest = states.iter().map(highest_term).max();
         assert!(
             highest > Some(10),
@@ -96,24 +71,14 @@ fn canonical_form_commutes_with_every_step_of_each_representative() {
     let Claimed {
         model, fairness, ..
     } = claimed(&parameters("elected-without-one"));
-    let mut seen: HashSet<_> = model.init_states().into_iter().collect();
-    let mut frontier: Vec<_> = seen.iter().cloned().collect();
-    while let Some(state) = frontier.pop() {
-        assert!(model.commutes(&state, &fairness), "{state:#?}");
-        for (_, next) in model.next_steps(&state) {
-            if seen.insert(next.clone()) {
-                frontier.push(next);
-            }
-        }
-    }
-    assert!(seen.len() > 5_000);
+    assert!(assert_commutes_everywhere(&model, &fairness) > 5_000);
 }
 
 /// A server that lags by two terms can campaign in vain twice, one that lags by one once.
 #[test]
 fn without_gaps_canonical_form_does_not_commute() {
     let model = claimed(&parameters("elected-without-one")).model.model;
-    let states = walks(&model, 100, 100);
+    let states = walks(&model, 100, 100, is_open);
     let classes = Quotient::new(model, |model, state| canonical_with_gaps(model, state, 0));
     assert!(!states.iter().all(|state| classes.commutes(state, &[])));
 }
@@ -131,29 +96,16 @@ fn split_votes_go_on_for_three_turns_of_the_model_itself() {
     assert!(found.exhausted());
     let verdict = found.verdict(SPLIT_VOTES).expect("it is claimed");
     let lasso = verdict.counterexample().expect("it fails");
-    let begins = lasso.cycle.expect("a lasso");
-    let length = lasso.steps.len() - begins;
-    let unrolled: Run<_> = model.unroll(lasso, TURNS);
+    let (unrolled, ends) = turns(&model, lasso, TURNS);
     let mut at = unrolled.initial.clone();
-    let mut ends = Vec::new();
     for (number, (action, next)) in (1..).zip(&unrolled.steps) {
         let (after, _) = model.model.explain(&at, action).expect("a step");
         assert!(after == *next, "step {number} is one of the model");
         assert!(!somebody_has_led(&after));
         at = after;
-        if number >= begins && (number - begins) % length == 0 {
-            ends.push(at.clone());
-        }
     }
-    assert_eq!(ends.len(), TURNS + 1);
     let terms: Vec<u64> = ends.iter().map(highest_term).collect();
     assert!(terms.windows(2).all(|two| two[0] < two[1]), "{terms:?}");
-    let classes: HashSet<_> = ends.into_iter().map(|s| model.representative(s)).collect();
-    assert_eq!(
-        classes.len(),
-        1,
-        "each turn ends where it begins, but for terms"
-    );
 }
 
 #[test]
@@ -202,6 +154,60 @@ fn each_assumption_of_fairness_is_needed() {
     assert_eq!(needed.len(), 4, "{needed:?}");
 }
 
+/// Each claim comes out as expected, or the parameters are refused: with majorities and without, with and without
+/// recovery.
+#[test]
+fn elections_of_small_size_come_out_as_expected() {
+    let timers = [Timers::Asynchronous, Timers::Accurate];
+    let disks = [Disk::Atomic, Disk::Buffered];
+    let mut counted = [0, 0];
+    for (servers, absent, crashes, recovery, disk, timers, stabilises) in iproduct!(
+        1..=3,
+        0..=2,
+        0..=1,
+        [false, true],
+        disks,
+        timers,
+        [false, true]
+    ) {
+        // Of 3 servers these are many states: `elected-recovering` has them.
+        let is_many = crashes == 1 || disk == Disk::Buffered && timers == Timers::Asynchronous;
+        if servers - absent.min(servers) == 3 && is_many {
+            continue;
+        }
+        let mut parameters = Parameters {
+            servers,
+            absent,
+            ahead_max: 2,
+            ..parameters("split-votes")
+        };
+        let environment = &mut parameters.environment;
+        environment.link_max = 1;
+        (environment.crashes, environment.recovery) = (crashes, recovery);
+        environment.down_max = crashes;
+        (environment.disk, environment.timers) = (disk, timers);
+        environment.stabilises = stabilises;
+        if parameters.validate().is_err() {
+            continue;
+        }
+        let Claimed {
+            model,
+            properties,
+            fairness,
+        } = claimed(&parameters);
+        let found = explore(&model, &properties, &fairness, &Options::default());
+        assert!(found.exhausted(), "{parameters:?}");
+        for verdict in &found.verdicts {
+            assert!(verdict.as_expected(), "{verdict:?}: {parameters:?}");
+            if verdict.property.condition.is_liveness() {
+                counted[usize::from(verdict.property.expected)] += 1;
+            }
+        }
+    }
+    let [fail, hold] = counted;
+    assert!(fail > 20 && hold > 20, "{hold} hold, {fail} fail");
+}
+
 #[test]
 fn any_number_of_terms_needs_bounded_links_and_elections_alone() {
     let refused = |parameters: Parameters| parameters.validate().expect_err("no sense");
@@ -218,6 +224,17 @@ fn any_number_of_terms_needs_bounded_links_and_elections_alone() {
         ..parameters("elected")
     };
     assert!(refused(alone).contains("absent 3"));
+    let mut alone_for_long = parameters("elected-recovering");
+    alone_for_long.servers = 2;
+    assert!(refused(alone_for_long).contains("give more servers"));
+    let mut cut = parameters("split-votes");
+    cut.environment.partitions = 1;
+    assert!(refused(cut).contains("--stabilises"));
+    let replicates_without_one = Parameters {
+        absent: 1,
+        ..parameters("catches-up")
+    };
+    assert!(refused(replicates_without_one).contains("absent 1"));
     let out_of_terms = Parameters {
         terms_left: 0,
         ..parameters("catches-up")

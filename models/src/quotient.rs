@@ -14,6 +14,7 @@ use std::fmt::{self, Debug};
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
+use quorate::protocol::{Effect, HoldBack, Protocol, Release};
 use stateright::{Model, Path, Property};
 
 use crate::checker::{Fairness, Run};
@@ -177,6 +178,35 @@ impl<M: Comparable> Model for Quotient<M> {
     fn within_boundary(&self, state: &Self::State) -> bool {
         self.model.within_boundary(state)
     }
+}
+
+/// What a process is writing, and what waits for that, in other words: of canonical forms a part that is alike in all
+/// protocols.
+pub fn hold_back_in_other_words<P: Protocol, W>(
+    hold_back: &HoldBack<P>,
+    words: &mut W,
+    record: impl Fn(&P::Record, &mut W) -> P::Record,
+    message: impl Fn(&P::Message, &mut W) -> P::Message,
+) -> HoldBack<P> {
+    let mut renamed = HoldBack::new();
+    for pending in hold_back.pending() {
+        let record = record(&pending.record, words);
+        renamed.push(match pending.forced {
+            true => Effect::Persist(record),
+            false => Effect::Append(record),
+        });
+        for release in &pending.releases {
+            renamed.push(match release {
+                Release::Send { to, message: sent } => Effect::Send {
+                    to: *to,
+                    message: message(sent, words),
+                },
+                Release::Emit(output) => Effect::Emit(output.clone()),
+                Release::Durable(position) => Effect::ReportDurable(*position),
+            });
+        }
+    }
+    renamed
 }
 
 impl<M: Comparable + Debug> Debug for Quotient<M> {

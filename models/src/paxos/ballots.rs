@@ -16,11 +16,11 @@ use quorate::paxos::{
     Acceptor, Ballot, Durable, Learner, Message, Progress, Proposer, Published, Record, Rules,
     State, Vote,
 };
-use quorate::protocol::{Effect, HoldBack, Pending, Release};
 
 use super::Model;
 use super::application::{Clients, Value};
 use super::properties::AnyPaxos;
+use crate::quotient::hold_back_in_other_words;
 use crate::system::{Process, SystemState};
 
 /// How many proposers there may be.
@@ -117,29 +117,12 @@ fn renamed_vote(vote: &Vote<Value>, rename: Rename<'_>) -> Vote<Value> {
 }
 
 fn renamed_process<P: AnyPaxos>(process: &Process<P>, rename: Rename<'_>) -> Process<P> {
-    let mut hold_back = HoldBack::new();
-    for Pending {
-        record,
-        forced,
-        releases,
-    } in process.hold_back.pending()
-    {
-        let record = renamed_record(record, rename);
-        hold_back.push(match forced {
-            true => Effect::Persist(record),
-            false => Effect::Append(record),
-        });
-        for release in releases {
-            hold_back.push(match release {
-                Release::Send { to, message } => Effect::Send {
-                    to: *to,
-                    message: renamed_message(message, rename),
-                },
-                Release::Emit(output) => Effect::Emit(output.clone()),
-                Release::Durable(position) => Effect::ReportDurable(*position),
-            });
-        }
-    }
+    let hold_back = hold_back_in_other_words(
+        &process.hold_back,
+        &mut (&mut *rename),
+        |record, rename| renamed_record(record, *rename),
+        |message, rename| renamed_message(message, *rename),
+    );
     Process {
         id: process.id,
         state: (process.state.as_ref()).map(|knows| renamed_state(knows, rename)),

@@ -16,9 +16,9 @@ use super::properties::{
     AGREEMENT, AnyPaxos, PROMISES_GROW, RECOVERY_READS_BACK, VALIDITY, agree, is_valid,
     promises_grow,
 };
-use crate::checker::{Condition, Fairness, Property, Strength};
+use crate::checker::{Condition, Fairness, Property};
 use crate::quotient::{Quotient, Representative};
-use crate::system::{Campaigns, Disk, System, SystemState, Timers};
+use crate::system::{Campaigns, SystemState, Timers};
 
 /// Paxos with any number of ballots.
 pub type Unbounded<P> = Quotient<Model<P>>;
@@ -127,35 +127,10 @@ pub fn properties<P: AnyPaxos>(parameters: &Parameters) -> Vec<Property<Unbounde
     properties
 }
 
-/// What these claims rely on. Timers are accurate in the end: they fire where all else has come to rest, so that one
-/// process that says something again and again keeps those of the others from being set for long.
+/// What these claims rely on.
 pub fn fairness<P: AnyPaxos>(parameters: &Parameters) -> Vec<Fairness<Unbounded<P>>> {
     let environment = &parameters.environment;
-    let mut fairness = vec![
-        Fairness::weak(
-            Model::<P>::deliveries().name,
-            |model: &Unbounded<P>, action| (System::deliveries().class)(&model.model, action),
-        ),
-        Fairness {
-            strength: Strength::Strong,
-            ..Fairness::weak(Model::<P>::timers().name, |model: &Unbounded<P>, action| {
-                (System::timers().class)(&model.model, action)
-            })
-        },
-    ];
-    if environment.disk == Disk::Buffered {
-        fairness.push(Fairness::weak(
-            Model::<P>::flushes().name,
-            |model: &Unbounded<P>, action| (System::flushes().class)(&model.model, action),
-        ));
-    }
-    if environment.crashes > 0 && environment.recovery {
-        fairness.push(Fairness::weak(
-            Model::<P>::recoveries().name,
-            |model: &Unbounded<P>, action| (System::recoveries().class)(&model.model, action),
-        ));
-    }
-    fairness
+    Unbounded::<P>::fairness(environment, environment.crashes > 0 && environment.recovery)
 }
 
 /// The process that a case is about.

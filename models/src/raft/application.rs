@@ -10,7 +10,7 @@ use quorate::raft::{
 };
 
 use crate::register::{self, History, Operation};
-use crate::system::{Application, Envelope, Environment, Process, SystemState};
+use crate::system::{Application, Envelope, Environment, Process, SystemState, Timers};
 
 /// A register that knows all values that were ever written to it: so that one that was written twice shows.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -424,7 +424,7 @@ where
         match self.terms {
             0 if somebody_has_led(state) => true,
             // Once campaigns come one at a time, no term gets far ahead before somebody leads.
-            _ if state.stable => false,
+            _ if state.stable || environment.timers == Timers::Accurate => false,
             0 => self.is_far_ahead(environment, state, knows.term),
             terms => knows.term >= terms,
         }

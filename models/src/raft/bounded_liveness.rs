@@ -20,11 +20,11 @@ pub const CATCHES_UP: &str = "once faults end, whoever is up comes to have what 
 /// Progress: of commands.
 pub const APPLIES: &str = "once faults end, what is asked again is applied by all that are up";
 
-/// The claims that apply under these parameters.
+/// The claims that apply under these parameters: where those that stay up are a quorum.
 pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
     use Condition::{EventuallyAlways, LeadsTo};
     let environment = &parameters.environment;
-    if !environment.stabilises {
+    if !environment.stabilises || !parameters.has_quorum() {
         return Vec::new();
     }
     let servers = usize::from(parameters.servers);
@@ -84,7 +84,7 @@ pub fn fairness<P: AnyRaft>(parameters: &Parameters) -> Vec<Fairness<Model<P>>> 
     if environment.disk == Disk::Buffered {
         fairness.push(System::flushes());
     }
-    if environment.crashes > 0 && environment.recovery {
+    if parameters.needs_recovery() {
         fairness.push(System::recoveries());
     }
     if parameters.persistent {

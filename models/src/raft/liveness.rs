@@ -1,17 +1,17 @@
 //! What Raft claims of fair runs: with one campaign at a time somebody is elected; without, nobody need be.
 //!
 //! Elections alone, with any number of terms: states are taken for one that differ in the numbers of terms only
-//! ([`super::terms`]). Nobody leads twice, and what leaders send is lost; a claim about who is elected first is none the
-//! poorer.
+//! ([`super::terms`]). Nobody campaigns once somebody has led, and what leaders send is lost: a claim about who is elected
+//! first is none the poorer.
 
 use super::Model;
 use super::application::{Clients, somebody_has_led};
 use super::parameters::Parameters;
 use super::properties::{AnyRaft, RECOVERY_READS_BACK};
 use super::terms::canonical;
-use crate::checker::{Condition, Fairness, Property, Strength};
+use crate::checker::{Condition, Fairness, Property};
 use crate::quotient::{Quotient, Representative};
-use crate::system::{Disk, System, SystemState, Timers};
+use crate::system::{SystemState, Timers};
 
 /// Elections with any number of terms.
 pub type Unbounded<P> = Quotient<Model<P>>;
@@ -35,9 +35,8 @@ pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Unbounded
     let is_elected = LeadsTo {
         cases: 1,
         trigger: |model: &Unbounded<P>, state: &ModelState<P>, _| {
-            let environment = model.model.environment();
-            let may_wait = environment.stabilises || environment.timers == Timers::Accurate;
-            (!may_wait || model.model.has_accurate_timers(state)) && !somebody_has_led(state)
+            let may_wait = model.model.environment().stabilises;
+            (!may_wait || state.stable) && !somebody_has_led(state)
         },
         goal: |_: &Unbounded<P>, state: &ModelState<P>, _| somebody_has_led(state),
     };
@@ -49,14 +48,21 @@ pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Unbounded
                 model.model.recovery_reads_back(state)
             }),
         ),
-        Property::holds(
-            "a leader is elected",
-            Sometimes(|_: &Unbounded<P>, state: &ModelState<P>| somebody_has_led(state)),
-        ),
+        Property {
+            expected: 2 * (parameters.servers - parameters.absent) > parameters.servers,
+            ..Property::holds(
+                "a leader is elected",
+                Sometimes(|_: &Unbounded<P>, state: &ModelState<P>| somebody_has_led(state)),
+            )
+        },
         match is_live {
-            true => Property::holds(ELECTED, is_elected),
+            true => Property {
+                expected: parameters.has_quorum(),
+                ..Property::holds(ELECTED, is_elected)
+            },
             false => Property {
-                expected: parameters.servers - parameters.absent == 1,
+                // Whoever is alone has no rival.
+                expected: parameters.servers == 1 && parameters.has_quorum(),
                 bound: Some(is_withheld),
                 ..Property::holds(SPLIT_VOTES, is_elected)
             },
@@ -64,34 +70,9 @@ pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Unbounded
     ]
 }
 
-/// What these claims rely on. Timers are accurate in the end: they fire where all else has come to rest.
+/// What these claims rely on.
 pub fn fairness<P: AnyRaft>(parameters: &Parameters) -> Vec<Fairness<Unbounded<P>>> {
-    let environment = &parameters.environment;
-    let mut fairness = vec![
-        Fairness::weak(
-            Model::<P>::deliveries().name,
-            |model: &Unbounded<P>, action| (System::deliveries().class)(&model.model, action),
-        ),
-        Fairness {
-            strength: Strength::Strong,
-            ..Fairness::weak(Model::<P>::timers().name, |model: &Unbounded<P>, action| {
-                (System::timers().class)(&model.model, action)
-            })
-        },
-    ];
-    if environment.disk == Disk::Buffered {
-        fairness.push(Fairness::weak(
-            Model::<P>::flushes().name,
-            |model: &Unbounded<P>, action| (System::flushes().class)(&model.model, action),
-        ));
-    }
-    if environment.crashes > 0 && environment.recovery {
-        fairness.push(Fairness::weak(
-            Model::<P>::recoveries().name,
-            |model: &Unbounded<P>, action| (System::recoveries().class)(&model.model, action),
-        ));
-    }
-    fairness
+    Unbounded::<P>::fairness(&parameters.environment, parameters.needs_recovery())
 }
 
 /// Whether a server would campaign, but for the bound on how far ahead it may be.

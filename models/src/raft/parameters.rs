@@ -126,15 +126,42 @@ impl Parameters {
         }
         self.environment.validate(self.servers.into())
     }
-}
 
-impl Parameters {
     /// Whether there is any number of terms.
     pub fn is_unbounded(&self) -> bool {
         self.terms == 0
     }
 
+    /// Whether those that are up in the end are a quorum.
+    pub fn has_quorum(&self) -> bool {
+        let lost = match self.environment.recovery {
+            true => 0,
+            false => self.environment.crashes,
+        };
+        self.is_quorum_without(lost)
+    }
+
+    /// Whether those that are up while others are down may be no quorum, so that these have to come up again.
+    pub fn needs_recovery(&self) -> bool {
+        let Environment {
+            crashes, down_max, ..
+        } = self.environment;
+        let down = crashes.min(down_max);
+        self.environment.recovery && down > 0 && !self.is_quorum_without(down)
+    }
+
+    fn is_quorum_without(&self, down: u8) -> bool {
+        let left = (self.servers - self.absent).saturating_sub(down.into());
+        2 * left > self.servers
+    }
+
     fn validate_bounded(&self) -> Result<(), String> {
+        if self.absent > 0 {
+            return Err(format!(
+                "absent {} has a meaning with any number of terms only: leave it at 0, or give --terms 0",
+                self.absent
+            ));
+        }
         if self.ahead_max > 0 {
             return Err(format!(
                 "ahead-max {} has a meaning with any number of terms only: leave it at 0, or give --terms 0",
@@ -177,6 +204,20 @@ impl Parameters {
             return Err(
                 "with any number of terms there is any number of messages: give --network fifo --link-max 1 \
                  --full-links push-out, or a number of terms"
+                    .into(),
+            );
+        }
+        if environment.partitions > 0 && !environment.stabilises {
+            return Err(
+                "with any number of terms a cut is to end: give --stabilises, or leave partitions at 0"
+                    .into(),
+            );
+        }
+        let is_calm = environment.stabilises || environment.timers == Timers::Accurate;
+        if is_calm && self.servers > 1 && self.needs_recovery() {
+            return Err(
+                "while those that are up are no quorum they campaign again and again, which gets them ahead without end: \
+                 give more servers, or leave crashes at 0"
                     .into(),
             );
         }

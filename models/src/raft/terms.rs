@@ -10,12 +10,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quorate::protocol::{Effect, HoldBack, Pending, Release};
 use quorate::raft::{Batch, Durable, Entries, Entry, Log, Message, Position, Record, State, Term};
 
 use super::Model;
 use super::application::{Clients, Register};
 use super::properties::AnyRaft;
+use crate::quotient::hold_back_in_other_words;
 use crate::system::{Process, SystemState};
 
 /// The same state with other terms: entries of terms that nobody is in are of the first, in order; late messages are of the
@@ -88,29 +88,12 @@ enum Kind {
 type Rename<'a> = &'a mut dyn FnMut(Kind, Term) -> Term;
 
 fn renamed_process<P: AnyRaft>(process: &Process<P>, rename: Rename<'_>) -> Process<P> {
-    let mut hold_back = HoldBack::new();
-    for Pending {
-        record,
-        forced,
-        releases,
-    } in process.hold_back.pending()
-    {
-        let record = renamed_record(record, rename);
-        hold_back.push(match forced {
-            true => Effect::Persist(record),
-            false => Effect::Append(record),
-        });
-        for release in releases {
-            hold_back.push(match release {
-                Release::Send { to, message } => Effect::Send {
-                    to: *to,
-                    message: renamed_message(message, rename),
-                },
-                Release::Emit(output) => Effect::Emit(output.clone()),
-                Release::Durable(position) => Effect::ReportDurable(*position),
-            });
-        }
-    }
+    let hold_back = hold_back_in_other_words(
+        &process.hold_back,
+        &mut (&mut *rename),
+        |record, rename| renamed_record(record, *rename),
+        |message, rename| renamed_message(message, *rename),
+    );
     Process {
         id: process.id,
         state: (process.state.as_ref()).map(|knows| State {

@@ -9,8 +9,9 @@ use std::hash::Hash;
 use quorate::protocol::Protocol;
 
 use super::interned::content_hash;
-use super::{Action, Application, NetworkKind, System};
-use crate::checker::Fairness;
+use super::{Action, Application, Disk, Environment, NetworkKind, System};
+use crate::checker::{Fairness, Strength};
+use crate::quotient::Quotient;
 
 impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     /// What can be delivered for long enough is delivered: on a set or bag each message by itself, on FIFO what is
@@ -60,6 +61,36 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             Action::Heal => Some(0),
             _ => None,
         })
+    }
+}
+
+impl<P: Protocol + 'static, A: Application<P> + 'static> Quotient<System<P, A>> {
+    /// What claims about classes of states rely on, in this environment: that messages arrive, timers fire and records
+    /// become durable, and, if they need that, that who is down comes up again. Timers are accurate in the end: they fire where
+    /// all else has come to rest, so that one process that says something again and again keeps those of the others
+    /// from being set for long. So theirs is strong.
+    pub fn fairness(environment: &Environment, recoveries: bool) -> Vec<Fairness<Self>> {
+        let deliveries = Fairness::weak(
+            System::<P, A>::deliveries().name,
+            |classes: &Self, action| (System::deliveries().class)(&classes.model, action),
+        );
+        let timers = Fairness {
+            strength: Strength::Strong,
+            ..Fairness::weak(System::<P, A>::timers().name, |classes: &Self, action| {
+                (System::timers().class)(&classes.model, action)
+            })
+        };
+        let flushes = Fairness::weak(System::<P, A>::flushes().name, |classes: &Self, action| {
+            (System::flushes().class)(&classes.model, action)
+        });
+        let recover = Fairness::weak(
+            System::<P, A>::recoveries().name,
+            |classes: &Self, action| (System::recoveries().class)(&classes.model, action),
+        );
+        let mut fairness = vec![deliveries, timers];
+        fairness.extend((environment.disk == Disk::Buffered).then_some(flushes));
+        fairness.extend(recoveries.then_some(recover));
+        fairness
     }
 }
 
