@@ -9,7 +9,7 @@ fn replicate<C: Command>(criterion: &mut Criterion, kind: &str) {
     let mut group = criterion.benchmark_group(format!("commands through 3 Raft servers, {kind}"));
     for commands in [1, 64, 1024] {
         group.throughput(Throughput::Elements(commands));
-        let mut rounds = Rounds::new(Cluster::<C>::new());
+        let mut rounds = Rounds::new(Cluster::<C>::elected());
         group.bench_function(format!("{commands} a round"), |bencher| {
             bencher.iter(|| rounds.pass(commands));
         });

@@ -199,7 +199,7 @@ struct Server<C: Command> {
 
 impl<C: Command> Cluster<C> {
     /// The first campaigns, and nobody else.
-    pub fn new() -> Self {
+    pub fn elected() -> Self {
         let raft = Raft::new(REPLICAS, Limits::default()).expect("a sensible number");
         let servers = ids().map(|id| Server {
             state: raft.initial(id),

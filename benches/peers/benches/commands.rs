@@ -23,10 +23,10 @@ fn compare<C: Encode>(criterion: &mut Criterion, kind: &str) {
         let name = format!("commands of {kind}, {commands} a round");
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Elements(commands));
-        let omni_paxos = omni_paxos::Cluster::new(commands as usize);
-        measure::<C>(&mut group, "Quorate", commands, Cluster::new());
+        let omni_paxos = omni_paxos::Cluster::elected(commands as usize);
+        measure::<C>(&mut group, "Quorate", commands, Cluster::elected());
         measure::<C>(&mut group, "omnipaxos", commands, omni_paxos);
-        measure::<C>(&mut group, "raft-rs", commands, raft_rs::Cluster::new());
+        measure::<C>(&mut group, "raft-rs", commands, raft_rs::Cluster::elected());
         group.finish();
     }
 }

@@ -29,7 +29,7 @@ pub struct Cluster<C: Command> {
 
 impl<C: Command> Cluster<C> {
     /// Nodes that propose so many commands in a batch.
-    pub fn new(batch_size: usize) -> Self {
+    pub fn elected(batch_size: usize) -> Self {
         let pids = 1..=REPLICAS as NodeId;
         let nodes = pids.clone().map(|pid| {
             let cluster = ClusterConfig {

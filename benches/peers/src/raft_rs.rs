@@ -53,7 +53,7 @@ pub struct Cluster<C: Command> {
 
 impl<C: Encode> Cluster<C> {
     /// The first campaigns, and nobody else.
-    pub fn new() -> Self {
+    pub fn elected() -> Self {
         let ids = 1..=REPLICAS as u64;
         let voters: Vec<u64> = ids.clone().collect();
         let nodes = ids.map(|id| {

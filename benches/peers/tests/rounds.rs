@@ -73,9 +73,9 @@ fn pass_rounds<C: Command>(replicas: impl Replicas<C>) {
 }
 
 fn all_apply_the_same<C: Encode>() {
-    pass_rounds::<C>(Cluster::new());
-    pass_rounds::<C>(omni_paxos::Cluster::new(16));
-    pass_rounds::<C>(raft_rs::Cluster::new());
+    pass_rounds::<C>(Cluster::elected());
+    pass_rounds::<C>(omni_paxos::Cluster::elected(16));
+    pass_rounds::<C>(raft_rs::Cluster::elected());
 }
 
 #[test]
