@@ -43,9 +43,10 @@ fn is_open(state: &ModelState) -> bool {
     !state.stable && !somebody_has_led(state)
 }
 
-const UNBOUNDED: [&str; 4] = [
+const UNBOUNDED: [&str; 5] = [
     "split-votes",
     "elected",
+    "large-elected",
     "elected-without-one",
     "elected-recovering",
 ];
@@ -182,7 +183,6 @@ fn elections_of_small_size_come_out_as_expected() {
             ..parameters("split-votes")
         };
         let environment = &mut parameters.environment;
-        environment.link_max = 1;
         (environment.crashes, environment.recovery) = (crashes, recovery);
         environment.down_max = crashes;
         (environment.disk, environment.timers) = (disk, timers);

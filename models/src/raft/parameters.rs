@@ -296,7 +296,7 @@ pub fn instances() -> Vec<Instance<Parameters>> {
     let unbounded = Parameters {
         environment: Environment {
             network: NetworkKind::Fifo,
-            link_max: 2,
+            link_max: 1,
             ..Environment::default()
         },
         ahead_max: 3,
@@ -367,11 +367,7 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             true,
             crashing(buffered(stabilising(Parameters {
                 ahead_max: 1,
-                environment: Environment {
-                    link_max: 1,
-                    ..unbounded.environment.clone()
-                },
-                ..unbounded
+                ..unbounded.clone()
             }))),
         ),
         instance(
@@ -520,6 +516,18 @@ pub fn instances() -> Vec<Instance<Parameters>> {
                 },
                 ..persistent.clone()
             },
+        ),
+        instance(
+            "large-elected",
+            "3 servers, any number of terms, campaigns one at a time in the end, two messages on a link",
+            false,
+            stabilising(Parameters {
+                environment: Environment {
+                    link_max: 2,
+                    ..unbounded.environment.clone()
+                },
+                ..unbounded
+            }),
         ),
         instance(
             "large-persistent",
