@@ -293,13 +293,13 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         reads: 1,
         ..ordered(2, 1)
     };
-    let unbounded = Parameters {
+    let unbounded = |link_max, ahead_max| Parameters {
         environment: Environment {
             network: NetworkKind::Fifo,
-            link_max: 1,
+            link_max,
             ..Environment::default()
         },
-        ahead_max: 3,
+        ahead_max,
         ..election(3, 0, 0)
     };
     let stabilising = |mut parameters: Parameters| {
@@ -344,13 +344,13 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             "split-votes",
             "3 servers, any number of terms: votes may be split for ever",
             true,
-            unbounded.clone(),
+            unbounded(1, 3),
         ),
         instance(
             "elected",
             "3 servers, any number of terms, campaigns one at a time in the end",
             true,
-            stabilising(unbounded.clone()),
+            stabilising(unbounded(1, 3)),
         ),
         instance(
             "elected-without-one",
@@ -358,17 +358,14 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             true,
             buffered(stabilising(Parameters {
                 absent: 1,
-                ..unbounded.clone()
+                ..unbounded(2, 3)
             })),
         ),
         instance(
             "elected-recovering",
             "3 servers, any number of terms, a crash and a recovery, campaigns one at a time in the end, a buffered disk",
             true,
-            crashing(buffered(stabilising(Parameters {
-                ahead_max: 1,
-                ..unbounded.clone()
-            }))),
+            crashing(buffered(stabilising(unbounded(1, 1)))),
         ),
         instance(
             "replication",
@@ -521,13 +518,7 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             "large-elected",
             "3 servers, any number of terms, campaigns one at a time in the end, two messages on a link",
             false,
-            stabilising(Parameters {
-                environment: Environment {
-                    link_max: 2,
-                    ..unbounded.environment.clone()
-                },
-                ..unbounded
-            }),
+            stabilising(unbounded(2, 3)),
         ),
         instance(
             "large-persistent",
