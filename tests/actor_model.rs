@@ -12,8 +12,9 @@ use quorate_models::atomic_commit::actor_model::{
 use quorate_models::atomic_commit::application::{Clients, View};
 use quorate_models::checker::to_the_end;
 use quorate_models::framework::RequestOrder;
+use quorate_models::raft::application::Register;
 use quorate_models::system::{Action, Environment, System, SystemState};
-use quorate_models::{paxos, three_phase_commit, two_phase_commit};
+use quorate_models::{paxos, raft, three_phase_commit, two_phase_commit};
 use stateright::actor::Network;
 use stateright::{Checker, Model, StateRecorder};
 
@@ -30,6 +31,13 @@ type CommonOfPaxos = (
     Vec<quorate::paxos::State<u8>>,
     BTreeSet<(ProcessId, ProcessId, quorate::paxos::Message<u8>)>,
     BTreeSet<(ProcessId, u8)>,
+);
+
+/// The same of Raft, whose application is told who leads, and what is committed; and has proposed.
+type CommonOfRaft = (
+    Vec<quorate::raft::State<Register>>,
+    BTreeSet<(ProcessId, ProcessId, quorate::raft::Message<Register>)>,
+    raft::application::View,
 );
 
 fn states<M>(model: M) -> Vec<M::State>
@@ -203,6 +211,87 @@ fn the_comparison_of_paxos_sees_a_difference() {
     let [system, _] = of_paxos(2, false);
     let [_, actors] = of_paxos(2, true);
     assert!(system != actors, "learners ask in one of them only");
+}
+
+/// Raft in both.
+fn of_raft(
+    in_system: &raft::parameters::Parameters,
+    in_actors: &raft::parameters::Parameters,
+) -> [HashSet<CommonOfRaft>; 2] {
+    let mut system = System::new(
+        raft::protocol(in_system, quorate::raft::Published),
+        raft::clients(in_system),
+        Environment::default(),
+    );
+    system.properties = vec![to_the_end()];
+    let of_system = states(system).into_iter().map(|state| {
+        let knows = state.live().map(|(_, knows)| knows.clone()).collect();
+        let in_flight = state.network.in_flight();
+        let network = in_flight
+            .map(|e| (e.from, e.to, e.message.clone()))
+            .collect();
+        (knows, network, (*state.view).clone())
+    });
+    let mut actors = raft::actor_model::actor_model(in_actors).model;
+    actors.properties = vec![to_the_end()];
+    let clients = raft::clients(in_actors);
+    let process = |id| ProcessId(u16::try_from(usize::from(id)).expect("few actors"));
+    let of_actors = states(actors).into_iter().map(|state| {
+        let knows = state.actor_states.iter().map(|actor| actor.process.clone());
+        let Network::UnorderedDuplicating(in_flight, _) = &state.network else {
+            panic!("the network is a set");
+        };
+        let network = in_flight.iter();
+        let network = network.map(|e| (process(e.src), process(e.dst), e.msg.clone()));
+        let mut view = raft::actor_model::view(&clients, &state);
+        view.proposed = raft::actor_model::proposed(&clients, &state);
+        (knows.collect(), network.collect(), view)
+    });
+    [of_system.collect(), of_actors.collect()]
+}
+
+/// Servers that are asked in any order, so many of them.
+fn raft_parameters(servers: u16, terms: u64, commands: u8) -> raft::parameters::Parameters {
+    raft::parameters::Parameters {
+        servers,
+        terms,
+        commands,
+        forgets_spent: false,
+        requests: RequestOrder::Any,
+        environment: Environment::default(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn system_and_actor_model_have_the_same_states_of_raft() {
+    for (servers, terms, commands) in [(2, 2, 0), (2, 1, 2), (3, 1, 0)] {
+        let parameters = raft_parameters(servers, terms, commands);
+        let [system, actors] = of_raft(&parameters, &parameters);
+        println!(
+            "{servers} {terms} {commands}: {} {}",
+            system.len(),
+            actors.len()
+        );
+        assert!(system == actors, "{parameters:?}");
+        assert!(system.len() > 100, "{} states", system.len());
+    }
+}
+
+#[test]
+fn the_comparison_of_raft_sees_a_difference() {
+    let parameters = raft_parameters(2, 1, 1);
+    let beating = raft::parameters::Parameters {
+        heartbeats: true,
+        ..parameters.clone()
+    };
+    let [system, actors] = of_raft(&parameters, &parameters);
+    assert!(system == actors);
+    let [_, actors] = of_raft(&parameters, &beating);
+    assert!(
+        system != actors,
+        "leaders send heartbeats in one of them only"
+    );
 }
 
 #[test]

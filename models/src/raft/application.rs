@@ -9,6 +9,7 @@ use quorate::raft::{
     Term, Ticket, Timer,
 };
 
+use crate::framework::RequestOrder;
 use crate::register::{self, History, Operation};
 use crate::system::{Application, Envelope, Environment, Process, SystemState, Timers};
 
@@ -78,6 +79,10 @@ pub struct Clients {
     pub heartbeats: bool,
     /// Whether what leaders send arrives.
     pub replicates: bool,
+    /// Whether messages that can change nothing any more are forgotten.
+    pub forgets_spent: bool,
+    /// In what order they ask.
+    pub requests: RequestOrder,
 }
 
 /// What the application has asked and been told.
@@ -103,7 +108,13 @@ pub struct View {
 }
 
 impl View {
-    fn told(&mut self, clients: &Clients, process: ProcessId, output: &Output<Register>) {
+    /// A server has released an output.
+    pub(super) fn told(
+        &mut self,
+        clients: &Clients,
+        process: ProcessId,
+        output: &Output<Register>,
+    ) {
         match output {
             Output::Leads { term } => {
                 self.leaders.entry(*term).or_default().insert(process);
@@ -134,12 +145,24 @@ impl View {
                 self.answered(Some(u64::from(clients.commands) + ticket), *reply);
             }
             Output::Refused { request, .. } => match request {
+                // In any order each is asked once, whatever it says.
+                Request::Propose(_) if clients.requests == RequestOrder::Any => {}
                 Request::Propose(entries) => entries.iter().for_each(|entry| self.refused(entry)),
                 Request::Read(reads) => self.reads -= u8::try_from(reads.len()).expect("few"),
                 Request::Compact => {}
             },
             Output::Ended { .. } | Output::Malformed { .. } => {}
         }
+    }
+
+    /// Whether at most one server has led each term.
+    pub fn has_one_leader_a_term(&self) -> bool {
+        self.leaders.values().all(|led| led.len() == 1)
+    }
+
+    /// Whether entries of one term were committed at each index.
+    pub fn has_one_entry_an_index(&self) -> bool {
+        self.committed.values().all(|terms| terms.len() == 1)
     }
 
     fn refused(&mut self, entry: &Entry<u8>) {
@@ -187,6 +210,14 @@ impl Clients {
     /// Whether a server is down from the start.
     pub fn is_absent(&self, server: ProcessId) -> bool {
         server.0 >= self.servers - self.absent
+    }
+
+    /// What a server is asked in any order, once.
+    pub fn any_order(&self, server: ProcessId) -> Option<Request<Register>> {
+        let command = u8::try_from(server.0 + 1).ok()?;
+        let origin = None;
+        let is_asked = command <= self.commands;
+        is_asked.then(|| Request::Propose(vec![Entry::Command { origin, command }]))
     }
 
     /// What may be proposed next.
@@ -293,6 +324,14 @@ where
 
     fn requests(&self, view: &View, requests: &mut Vec<(ProcessId, Request<Register>)>) {
         let servers = (0..self.servers).map(ProcessId);
+        if self.requests == RequestOrder::Any {
+            let asked = servers.filter_map(|server| Some((server, self.any_order(server)?)));
+            requests.extend(asked.filter(|(_, request)| match request {
+                Request::Propose(entries) => entries.iter().all(|entry| view.times(entry) == 0),
+                Request::Read(_) | Request::Compact => false,
+            }));
+            return;
+        }
         let entries = self.entries(view);
         for server in servers {
             if view.leaders.values().any(|led| led.contains(server)) {
@@ -388,6 +427,9 @@ where
         receiver: &Process<P>,
     ) -> bool {
         let term = receiver.durable.term;
+        if !self.forgets_spent {
+            return false;
+        }
         match &envelope.message {
             Message::Vote { term: of, granted } => *of < term || *of == term && !granted,
             Message::Appended { term: of, .. }

@@ -4,7 +4,9 @@ use std::convert::Infallible;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use quorate::raft::Published;
+use stateright::Model as _;
 
+use super::actor_model::actor_model;
 use super::liveness::Unbounded;
 use super::mutants::MUTANTS;
 use super::parameters::{ParameterFlags, Parameters, instances};
@@ -13,8 +15,12 @@ use super::{Model, model, protocol, unbounded_model};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
 use crate::cost::CostReport;
-use crate::entry::{Instance, check, check_mutant, instance, json, mutant, name_with_changes};
+use crate::entry::{
+    Instance, check, check_mutant, instance, json, mutant, name_with_changes,
+    no_mutants_in_actor_model,
+};
 use crate::explorer;
+use crate::framework::Framework;
 use crate::report::{CheckReport, Engine, MutantReport};
 use crate::system::System;
 
@@ -73,8 +79,19 @@ impl Entry for RaftEntry {
             name_with_changes(&instance, &parameters),
             json(&parameters),
         );
-        Ok(match parameters.is_unbounded() {
-            false => check(
+        Ok(match (parameters.framework, parameters.is_unbounded()) {
+            (Framework::ActorModel, _) => check(
+                named,
+                || actor_model(&parameters),
+                |actors| &mut actors.properties,
+                engine,
+                options,
+                |actors, run| {
+                    let actions = run.steps.iter().map(|(action, _)| action);
+                    actions.map(|action| actors.format_action(action)).collect()
+                },
+            ),
+            (Framework::System, false) => check(
                 named,
                 || model(&parameters, protocol(&parameters, Published)),
                 |system| &mut system.properties,
@@ -82,7 +99,7 @@ impl Entry for RaftEntry {
                 options,
                 |system, run| system.sentences(run),
             ),
-            true => check(
+            (Framework::System, true) => check(
                 named,
                 || unbounded_model(&parameters, protocol(&parameters, Published)),
                 |quotient| &mut quotient.properties,
@@ -125,11 +142,21 @@ impl Entry for RaftEntry {
         match subject {
             Subject::Instance(name) => {
                 let (_, parameters) = parameters(name, flags)?;
-                serve(&parameters, protocol(&parameters, Published), address)
+                match parameters.framework {
+                    Framework::System => {
+                        serve(&parameters, protocol(&parameters, Published), address)
+                    }
+                    Framework::ActorModel => {
+                        explorer::serve(actor_model(&parameters).model, address)
+                    }
+                }
             }
             Subject::Mutant { name, instance } => {
                 let mutant = mutant(NAME, name, MUTANTS)?;
                 let (_, parameters) = parameters(instance.unwrap_or(mutant.instance), flags)?;
+                if parameters.framework == Framework::ActorModel {
+                    return Err(no_mutants_in_actor_model());
+                }
                 serve(&parameters, mutant.protocol(&parameters), address)
             }
         }

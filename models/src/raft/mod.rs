@@ -6,9 +6,11 @@ use crate::checker::stateright_properties;
 use crate::entry::Claimed;
 use crate::system::System;
 
+pub mod actor_model;
 pub mod application;
 pub mod bounded_liveness;
 pub mod entry;
+pub mod events;
 pub mod liveness;
 pub mod mutants;
 pub mod parameters;
@@ -39,6 +41,8 @@ pub fn clients(parameters: &Parameters) -> Clients {
         snapshots: parameters.snapshots,
         heartbeats: parameters.heartbeats,
         replicates: parameters.replicates,
+        forgets_spent: parameters.forgets_spent,
+        requests: parameters.requests,
     }
 }
 
@@ -64,6 +68,7 @@ pub fn model<P: AnyRaft>(parameters: &Parameters, protocol: P) -> Claimed<Model<
         false => bounded_liveness::fairness(parameters),
     };
     properties.extend(of_fair_runs);
+    properties.extend(events::properties(parameters));
     let environment = parameters.environment.clone();
     let mut model = System::new(protocol, clients(parameters), environment);
     model.properties = stateright_properties(&properties);

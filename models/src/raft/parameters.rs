@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::entry::Instance;
+use crate::framework::{Framework, RequestOrder};
 use crate::system::{
     Disk, Environment, EnvironmentFlags, FullLinks, NetworkKind, ProcessSet, Timers,
 };
@@ -11,6 +12,8 @@ use crate::system::{
 /// Everything that distinguishes one instance of the model from another.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Parameters {
+    /// Whose environment the servers are placed in.
+    pub framework: Framework,
     /// How many servers.
     pub servers: u16,
     /// How many of them are down from the start, and stay so.
@@ -43,6 +46,11 @@ pub struct Parameters {
     pub entries_max: u8,
     /// How many messages with entries a leader sends ahead of answers.
     pub in_flight_max: u8,
+    /// Whether messages that can change nothing any more are forgotten.
+    pub forgets_spent: bool,
+    /// In what order the application asks: in any, the first servers, as many as there are commands, each once, whether
+    /// they lead or not.
+    pub requests: RequestOrder,
     /// What the environment may do.
     #[serde(flatten)]
     pub environment: Environment,
@@ -52,6 +60,7 @@ impl Default for Parameters {
     /// 3 servers, 2 terms, a command, campaigns that do not overlap.
     fn default() -> Self {
         Self {
+            framework: Framework::System,
             servers: 3,
             absent: 0,
             terms: 2,
@@ -67,6 +76,8 @@ impl Default for Parameters {
             replicates: true,
             entries_max: 0,
             in_flight_max: 2,
+            forgets_spent: true,
+            requests: RequestOrder::Orderly,
             environment: Environment {
                 atomic_campaigns: true,
                 ..Environment::default()
@@ -118,6 +129,17 @@ impl Parameters {
         if self.in_flight_max == 0 {
             return Err("in-flight-max 0 lets no entry be sent ahead: give at least 1".into());
         }
+        if self.requests == RequestOrder::Any {
+            self.validate_any_order()?;
+        }
+        self.framework.validate(&self.environment, self.requests)?;
+        if self.framework == Framework::ActorModel && (self.forgets_spent || !self.replicates) {
+            return Err(
+                "Stateright's ActorModel forgets no message and loses none: give --forgets-spent false --replicates true, \
+                 or choose --framework system"
+                    .into(),
+            );
+        }
         if self.environment.timers == Timers::Never {
             return Err(
                 "timers never lets nobody campaign: choose --timers asynchronous or accurate"
@@ -153,6 +175,24 @@ impl Parameters {
     fn is_quorum_without(&self, down: u8) -> bool {
         let left = (self.servers - self.absent).saturating_sub(down.into());
         2 * left > self.servers
+    }
+
+    fn validate_any_order(&self) -> Result<(), String> {
+        if self.proposals > 0 || self.reads > 0 || self.snapshots > 0 {
+            return Err(
+                "requests in any order are commands without sessions: leave proposals, reads and snapshots at 0, or choose \
+                 --requests orderly"
+                    .into(),
+            );
+        }
+        if u16::from(self.commands) > self.servers {
+            return Err(format!(
+                "in any order each server is asked once, so that {} servers take no {} commands: give fewer commands, or \
+                 choose --requests orderly",
+                self.servers, self.commands
+            ));
+        }
+        Ok(())
     }
 
     fn validate_bounded(&self) -> Result<(), String> {
@@ -515,6 +555,18 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             },
         ),
         instance(
+            "actor-model",
+            "2 servers, 2 terms, a command, in Stateright's ActorModel",
+            true,
+            Parameters {
+                framework: Framework::ActorModel,
+                servers: 2,
+                forgets_spent: false,
+                requests: RequestOrder::Any,
+                ..finely(Parameters::default())
+            },
+        ),
+        instance(
             "large-elected",
             "3 servers, any number of terms, campaigns one at a time in the end, two messages on a link",
             false,
@@ -538,6 +590,9 @@ pub fn instances() -> Vec<Instance<Parameters>> {
 /// Command-line flags that override an instance's parameters.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ParameterFlags {
+    /// Whose environment the servers are placed in
+    #[arg(long, value_enum)]
+    pub framework: Option<Framework>,
     /// Servers
     #[arg(long, value_name = "COUNT")]
     pub servers: Option<u16>,
@@ -583,6 +638,12 @@ pub struct ParameterFlags {
     /// Messages with entries that a leader sends ahead of answers
     #[arg(long, value_name = "COUNT")]
     pub in_flight_max: Option<u8>,
+    /// Whether messages that can change nothing any more are forgotten
+    #[arg(long, value_name = "BOOL")]
+    pub forgets_spent: Option<bool>,
+    /// In what order the application asks
+    #[arg(long, value_enum)]
+    pub requests: Option<RequestOrder>,
     #[command(flatten)]
     environment: EnvironmentFlags,
 }
@@ -595,6 +656,7 @@ impl ParameterFlags {
                 *target = value;
             }
         }
+        put(&mut parameters.framework, self.framework);
         put(&mut parameters.servers, self.servers);
         put(&mut parameters.absent, self.absent);
         put(&mut parameters.terms, self.terms);
@@ -610,6 +672,8 @@ impl ParameterFlags {
         put(&mut parameters.replicates, self.replicates);
         put(&mut parameters.entries_max, self.entries_max);
         put(&mut parameters.in_flight_max, self.in_flight_max);
+        put(&mut parameters.forgets_spent, self.forgets_spent);
+        put(&mut parameters.requests, self.requests);
         self.environment.apply(&mut parameters.environment);
         parameters
     }

@@ -170,11 +170,11 @@ pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Model<P>>
 }
 
 fn one_leader_a_term<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
-    state.view.leaders.values().all(|led| led.len() == 1)
+    state.view.has_one_leader_a_term()
 }
 
 /// The servers that lead now, with their logs.
-fn leaders<P: AnyRaft>(
+pub(super) fn leaders<P: AnyRaft>(
     state: &ModelState<P>,
 ) -> impl Iterator<Item = (ProcessId, &State<Register>)> {
     state
@@ -215,7 +215,7 @@ fn leaders_append<P: AnyRaft>(
 }
 
 /// The log of each server: what it knows, or what it will know when it comes up again.
-fn logs<P: AnyRaft>(state: &ModelState<P>) -> impl Iterator<Item = &Log<u8>> {
+pub(super) fn logs<P: AnyRaft>(state: &ModelState<P>) -> impl Iterator<Item = &Log<u8>> {
     state.processes().map(|(_, process)| match &process.state {
         Some(knows) => &knows.log,
         None => &process.durable.log,
@@ -257,7 +257,7 @@ fn leaders_are_complete<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool
 }
 
 fn one_entry_an_index<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
-    state.view.committed.values().all(|terms| terms.len() == 1)
+    state.view.has_one_entry_an_index()
 }
 
 fn replicas_agree<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {

@@ -1,0 +1,310 @@
+//! What is interesting and does happen: the situations that the paper draws, and those that its rules are for. A model in
+//! which they did not come about would claim little.
+//!
+//! Each is claimed of the instances that are named here, as they are: of other parameters nothing is said.
+
+use quorate::raft::{Durable, Index, Log, Position, Role, Sending, State, Term};
+
+use super::Model;
+use super::application::Register;
+use super::parameters::{Parameters, instances};
+use super::properties::{AnyRaft, ModelState, leaders, logs};
+use crate::checker::{Condition, Property};
+use crate::system::Action;
+
+const ALL: &[&str] = &[
+    "election",
+    "election-two",
+    "election-four",
+    "election-crash",
+    "replication",
+    "commands",
+    "figure-8",
+    "heartbeats",
+    "crash",
+    "crash-three",
+    "overlap",
+    "overlap-two",
+    "overlap-crash",
+    "reads",
+    "sessions",
+    "snapshot",
+    "snapshot-late",
+    "snapshot-three",
+    "snapshot-crash",
+    "catches-up",
+    "catches-up-by-snapshot",
+    "persistent",
+];
+
+/// An event: what it is, and in which instances it happens.
+struct Event<P: AnyRaft> {
+    name: &'static str,
+    condition: Condition<Model<P>>,
+    instances: &'static [&'static str],
+}
+
+/// What does happen under these parameters, where they are those of a named instance.
+pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
+    let same = |instance: &str| {
+        let mut named = instances().into_iter();
+        named.any(|named| named.name == instance && named.parameters == *parameters)
+    };
+    let happen = events()
+        .into_iter()
+        .filter(|event| event.instances.iter().any(|name| same(name)));
+    happen
+        .map(|event| Property::holds(event.name, event.condition))
+        .collect()
+}
+/// In which instances each happens.
+fn events<P: AnyRaft>() -> Vec<Event<P>> {
+    use Condition::{SomeStep, Sometimes};
+    let event = |name, condition, instances| Event {
+        name,
+        condition,
+        instances,
+    };
+    vec![
+        event(
+            "a candidate gives way to the leader of its term (§5.2)",
+            SomeStep(a_candidate_gives_way),
+            ALL,
+        ),
+        event(
+            "a log is longer than its leader's (Figure 7 c, d)",
+            Sometimes(a_log_is_longer_than_its_leaders),
+            ALL,
+        ),
+        event(
+            "a log lacks an entry of its leader's, and has another in its place (Figure 7 e, f)",
+            Sometimes(a_log_differs_from_its_leaders),
+            ALL,
+        ),
+        event(
+            "an entry is sent before the one before it is acknowledged (thesis §10.2.2)",
+            Sometimes(a_leader_sends_ahead),
+            ALL,
+        ),
+        event(
+            "an entry is committed that its leader's disk does not have yet (thesis §10.2.1)",
+            Sometimes(a_leader_commits_before_its_disk),
+            ALL,
+        ),
+        event(
+            "a crash takes an entry that was not durable yet",
+            SomeStep(a_crash_takes_an_entry),
+            ALL,
+        ),
+        event(
+            "an earlier term's entry is on a majority, and its leader does not commit it (Figure 8 c)",
+            Sometimes(a_majority_has_what_is_not_committed),
+            ALL,
+        ),
+        event(
+            "an entry that a majority has is overwritten (Figure 8 d)",
+            SomeStep(what_a_majority_has_is_overwritten),
+            ALL,
+        ),
+        event(
+            "a snapshot takes the place of a log that conflicts with it (§7)",
+            SomeStep(a_snapshot_replaces_a_conflict),
+            ALL,
+        ),
+        event(
+            "a snapshot takes the place of a log's beginning, and the rest stays (§7)",
+            SomeStep(a_snapshot_leaves_the_rest),
+            ALL,
+        ),
+        event(
+            "a server crashes that has a part of a snapshot",
+            SomeStep(a_crash_takes_a_part_of_a_snapshot),
+            ALL,
+        ),
+        event(
+            "a read waits at a leader that another has replaced (thesis §6.4)",
+            Sometimes(a_read_waits_at_a_deposed_leader),
+            ALL,
+        ),
+    ]
+}
+
+/// The servers that were up before a step and are up after it, and have changed.
+fn changed<'a, P: AnyRaft>(
+    state: &'a ModelState<P>,
+    next: &'a ModelState<P>,
+) -> impl Iterator<Item = (&'a State<Register>, &'a State<Register>)> {
+    let changed = state.changed(next);
+    changed.filter_map(|(before, now)| Some((before.state.as_ref()?, now.state.as_ref()?)))
+}
+
+/// The servers that crash in a step: what each knew, and what it still has on its disk.
+fn crashed<'a, P: AnyRaft>(
+    state: &'a ModelState<P>,
+    next: &'a ModelState<P>,
+) -> impl Iterator<Item = (&'a State<Register>, &'a Durable<Register>)> {
+    let down = state.changed(next).filter(|(_, now)| now.state.is_none());
+    down.filter_map(|(before, now)| Some((before.state.as_ref()?, &now.durable)))
+}
+
+fn a_candidate_gives_way<P: AnyRaft>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    _: &Action<P>,
+    next: &ModelState<P>,
+) -> bool {
+    changed(state, next).any(|(before, now)| {
+        before.term == now.term
+            && matches!(before.role, Role::Candidate { .. })
+            && matches!(now.role, Role::Follower(_))
+    })
+}
+
+/// Whether this holds of a leader's log and the log of one who follows it.
+fn of_a_follower<P: AnyRaft>(
+    state: &ModelState<P>,
+    holds: impl Fn(&Log<u8>, &Log<u8>) -> bool,
+) -> bool {
+    leaders(state).any(|(leader, leads)| {
+        let mut others = state.live().filter(|(server, _)| *server != leader);
+        others.any(|(_, knows)| knows.term == leads.term && holds(&leads.log, &knows.log))
+    })
+}
+
+fn a_log_is_longer_than_its_leaders<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    of_a_follower(state, |leads, follows| {
+        follows.last().index > leads.last().index
+    })
+}
+
+fn a_log_differs_from_its_leaders<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    of_a_follower(state, |leads, follows| {
+        let mut common = indexes(leads).filter(|index| follows.term(*index).is_some());
+        common.any(|index| leads.term(index) != follows.term(index))
+    })
+}
+
+fn a_leader_sends_ahead<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    leaders(state).any(|(_, knows)| {
+        match &knows.role {
+        Role::Leader(leader) => leader.progress.iter().any(|progress| {
+            matches!(&progress.sending, Sending::Pipeline { in_flight } if in_flight.len() > 1)
+        }),
+        Role::Follower(_) | Role::Candidate { .. } => false,
+    }
+    })
+}
+
+fn a_leader_commits_before_its_disk<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    leaders(state).any(|(_, knows)| match &knows.role {
+        Role::Leader(leader) => leader.first <= knows.commit && leader.durable < knows.commit,
+        Role::Follower(_) | Role::Candidate { .. } => false,
+    })
+}
+
+fn a_crash_takes_an_entry<P: AnyRaft>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    _: &Action<P>,
+    next: &ModelState<P>,
+) -> bool {
+    crashed(state, next).any(|(knew, has)| knew.log.last().index > has.log.last().index)
+}
+
+/// How many servers have an entry of this term at this index.
+fn having<P: AnyRaft>(state: &ModelState<P>, index: Index, term: Option<Term>) -> usize {
+    logs(state).filter(|log| log.term(index) == term).count()
+}
+
+fn is_on_majority<P: AnyRaft>(state: &ModelState<P>, index: Index, term: Option<Term>) -> bool {
+    2 * having(state, index, term) > state.processes.len()
+}
+
+fn a_majority_has_what_is_not_committed<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    leaders(state).any(|(_, knows)| {
+        let mut uncommitted = indexes(&knows.log).filter(|index| *index > knows.commit);
+        uncommitted.any(|index| {
+            let term = knows.log.term(index);
+            let leads = leaders(state).map(|(_, knows)| knows.term).max();
+            term < Some(knows.term)
+                && leads == Some(knows.term)
+                && is_on_majority(state, index, term)
+        })
+    })
+}
+
+fn what_a_majority_has_is_overwritten<P: AnyRaft>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    _: &Action<P>,
+    next: &ModelState<P>,
+) -> bool {
+    changed(state, next).any(|(before, now)| {
+        indexes(&before.log).any(|index| {
+            let term = before.log.term(index);
+            let replaced = now.log.term(index).is_some_and(|now| Some(now) != term);
+            replaced && is_on_majority(state, index, term)
+        })
+    })
+}
+
+/// Whether in this step a server installs a snapshot of which this holds: with the log that it had.
+fn installs<P: AnyRaft>(
+    state: &ModelState<P>,
+    next: &ModelState<P>,
+    holds: impl Fn(&Log<u8>, Position) -> bool,
+) -> bool {
+    changed(state, next).any(|(before, now)| {
+        // What a server compacts itself it has committed.
+        let snapshot = now.log.before();
+        snapshot.index > before.commit && holds(&before.log, snapshot)
+    })
+}
+
+fn a_snapshot_replaces_a_conflict<P: AnyRaft>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    _: &Action<P>,
+    next: &ModelState<P>,
+) -> bool {
+    installs(state, next, |log, snapshot| {
+        let here = log.term(snapshot.index);
+        here.is_some_and(|here| here != snapshot.term)
+    })
+}
+
+fn a_snapshot_leaves_the_rest<P: AnyRaft>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    _: &Action<P>,
+    next: &ModelState<P>,
+) -> bool {
+    installs(state, next, |log, snapshot| {
+        log.term(snapshot.index) == Some(snapshot.term) && log.last().index > snapshot.index
+    })
+}
+
+fn a_crash_takes_a_part_of_a_snapshot<P: AnyRaft>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    _: &Action<P>,
+    next: &ModelState<P>,
+) -> bool {
+    crashed(state, next).any(|(knew, _)| match &knew.role {
+        Role::Follower(follower) => follower.installing.is_some(),
+        Role::Candidate { .. } | Role::Leader(_) => false,
+    })
+}
+
+fn a_read_waits_at_a_deposed_leader<P: AnyRaft>(_: &Model<P>, state: &ModelState<P>) -> bool {
+    let last = state.view.leaders.keys().max();
+    leaders(state).any(|(_, knows)| match &knows.role {
+        Role::Leader(leader) => !leader.reads.is_empty() && Some(&knows.term) < last,
+        Role::Follower(_) | Role::Candidate { .. } => false,
+    })
+}
+
+/// The indexes of a log's entries.
+fn indexes(log: &Log<u8>) -> impl Iterator<Item = Index> + use<> {
+    log.before().index + 1..=log.last().index
+}
