@@ -525,6 +525,15 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             }),
         ),
         instance(
+            "snapshot-cut-short",
+            "3 servers, a term, a command, a snapshot, a crash, a buffered disk, messages in order",
+            true,
+            crashing(buffered(Parameters {
+                snapshots: 1,
+                ..ordered(1, 1)
+            })),
+        ),
+        instance(
             "catches-up",
             "3 servers, 2 terms and those after faults, a command, a drop, messages in order",
             true,
@@ -556,11 +565,11 @@ pub fn instances() -> Vec<Instance<Parameters>> {
         ),
         instance(
             "actor-model",
-            "2 servers, 2 terms, a command, in Stateright's ActorModel",
+            "3 servers, a term, a command, in Stateright's ActorModel",
             true,
             Parameters {
                 framework: Framework::ActorModel,
-                servers: 2,
+                terms: 1,
                 forgets_spent: false,
                 requests: RequestOrder::Any,
                 ..finely(Parameters::default())
