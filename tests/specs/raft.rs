@@ -13,6 +13,7 @@ use quorate::raft::{
     Term,
 };
 use quorate_models::checker::{Fairness, Property};
+use quorate_models::framework::{Framework, RequestOrder};
 use quorate_models::raft::application::{Clients, ENTRY_BYTES, Register, View};
 use quorate_models::raft::parameters::Parameters;
 use quorate_models::raft::properties::{
@@ -105,12 +106,15 @@ impl Spec for RaftSpec {
 /// The same instance of the model.
 fn parameters(instance: &Instance) -> Parameters {
     let parameters = Parameters {
+        framework: Framework::System,
+        forgets_spent: true,
         servers: instance.count("Servers"),
         absent: 0,
         terms: instance.number("TermsMax").into(),
         terms_left: 0,
         ahead_max: 0,
         commands: instance.number("CommandsMax"),
+        requests: RequestOrder::Orderly,
         proposals: 0,
         persistent: false,
         reads: 0,
