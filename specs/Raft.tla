@@ -11,6 +11,9 @@
 (* answers (10.2.2).  A record is *forced* if nothing that its writer says *)
 (* after it may be heard before it is durable; else it is *lazy*.          *)
 (*                                                                         *)
+(* The system may stabilise: from some moment on nothing fails, and timers *)
+(* are accurate.  What is claimed of progress begins there.                *)
+(*                                                                         *)
 (* Snapshots, reads, sessions and changes of who takes part are left out.  *)
 (***************************************************************************)
 EXTENDS Naturals, Sequences, FiniteSets
@@ -18,11 +21,17 @@ EXTENDS Naturals, Sequences, FiniteSets
 CONSTANTS
   Servers,          \* The servers: {1, ..., n}.
   TermsMax,         \* How many terms there are: nobody campaigns beyond.
+  TermsLeft,        \* How many more when the system has stabilised.
   CommandsMax,      \* How many commands clients propose.
   AtomicCampaigns,  \* Whether campaigns are over at once, and won.
   Replicates,       \* Whether what leaders send arrives.  Otherwise it is
                     \* about elections alone.
   Heartbeats,       \* Whether leaders send heartbeats.
+  Timers,           \* When timers fire: "asynchronous", any that is set, at any
+                    \* moment; "campaigns", those alone that begin a campaign,
+                    \* and others are accurate; "accurate", at rest.
+  Stabilises,       \* Whether faults may come to an end, and timers become
+                    \* accurate.
   EntriesMax,       \* How many entries fit in one message; 0 for any number.
   InFlightMax,      \* How many messages with entries a leader sends ahead of
                     \* answers.
@@ -40,15 +49,22 @@ CONSTANTS
 
 ASSUME
   /\ Servers = 1..Cardinality(Servers) /\ Servers # {}
-  /\ {AtomicCampaigns, Replicates, Heartbeats, Buffered, Recovery}
-       \subseteq BOOLEAN
+  /\ {AtomicCampaigns, Replicates, Heartbeats, Stabilises, Buffered,
+      Recovery} \subseteq BOOLEAN
+  /\ Timers \in {"asynchronous", "campaigns", "accurate"}
+  /\ Stabilises <=> TermsLeft > 0
+  \* Where messages are received again and again there is no rest.
+  /\ Timers # "asynchronous" \/ Stabilises => Network # "set"
+  \* What was lost is said again by heartbeats; and there is an end to what is
+  \* asynchronous.
+  /\ Stabilises => Heartbeats /\ Timers # "accurate"
   /\ Network \in {"set", "bag", "fifo"}
   /\ LinkMax > 0 => Network = "fifo"
   \* A campaign that is over at once would have to wait for several disks.
   /\ AtomicCampaigns => ~Buffered
   /\ {TermsMax, InFlightMax, PendingMax} \subseteq Nat \ {0}
-  /\ {CommandsMax, EntriesMax, LinkMax, CrashesMax, DownMax, DropsMax}
-       \subseteq Nat
+  /\ {TermsLeft, CommandsMax, EntriesMax, LinkMax, CrashesMax, DownMax,
+      DropsMax} \subseteq Nat
 
 Nobody == 0     \* It is no server.
 
@@ -83,13 +99,14 @@ Others(i) == InOrder(Servers \ {i})
 (* term with an entry that does nothing, so that it has one of its own to  *)
 (* commit (8).  Indexes begin with 1; index 0 and term 0 come before all.  *)
 (***************************************************************************)
-Terms == 1..TermsMax
+TermsInAll == TermsMax + TermsLeft
+Terms == 1..TermsInAll
 
 NoOp == 0
 Commands == 1..CommandsMax
 Entry == [term : Terms, val : Commands \union {NoOp}]
 
-IndexMax == TermsMax + CommandsMax
+IndexMax == TermsInAll + CommandsMax
 
 TermAt(entries, n) == IF n = 0 THEN 0 ELSE entries[n].term
 LastTerm(entries) == TermAt(entries, Len(entries))
@@ -201,14 +218,18 @@ VARIABLES
   proposed,     \* proposed[c]: how often command c was proposed, but for what
                 \* was refused.  Crashes erase none of the three.
 
+  stable,       \* Whether the system has stabilised.
+  campaigned,   \* Who campaigned last, where timers are accurate.
+
   crashes,      \* How many crashes there were.
   drops         \* How many messages were lost for ever.
 
 knowledge == <<currentTerm, votedFor, log, commitIndex, role>>
 diskVariables == <<disk, pending>>
 history == <<elected, committed, proposed>>
+time == <<stable, campaigned>>
 faults == <<crashes, drops>>
-vars == <<up, knowledge, diskVariables, links, history, faults>>
+vars == <<up, knowledge, diskVariables, links, history, time, faults>>
 
 (***************************************************************************)
 (* What a server is in a term (5.1).                                       *)
@@ -402,11 +423,11 @@ React(m, written, said) ==
           THEN links
           ELSE [links EXCEPT ![m.from][m.to] = Without(@, m)]
   IN  /\ WriteAndSay(m.to, remaining, written, said, proposed)
-      /\ UNCHANGED <<up, faults>>
+      /\ UNCHANGED <<up, time, faults>>
 
 Act(i, written, said) ==
   /\ WriteAndSay(i, links, written, said, proposed)
-  /\ UNCHANGED <<up, faults>>
+  /\ UNCHANGED <<up, stable, faults>>
 
 -----------------------------------------------------------------------------
 RequestVote(i, j) ==
@@ -481,6 +502,49 @@ StepDown(m) ==
   /\ role' = [role EXCEPT ![m.to] = Follower(Nobody)]
   /\ React(m, NewTermRecord(m), <<>>)
   /\ UNCHANGED <<log, commitIndex>>
+
+-----------------------------------------------------------------------------
+(***************************************************************************)
+(*                                Timers                                   *)
+(*                                                                         *)
+(* Asynchronous timers fire whenever they are set.  Accurate ones fire     *)
+(* only at rest: where no message can arrive and nothing is left to flush, *)
+(* so that they are longer than all that is on its way.                    *)
+(***************************************************************************)
+HasAccurateTimers == Timers = "accurate" \/ stable
+
+AtRest ==
+  /\ \A i \in Servers : pending[i] = <<>>
+  /\ \A m \in Deliverable : m.to \notin up
+
+(***************************************************************************)
+(* Whoever does not lead waits for a leader.  The heartbeats of one start  *)
+(* the election timers of its term anew, and those of earlier ones (5.2):  *)
+(* if they are accurate they do not fire.                                  *)
+(***************************************************************************)
+IsHeartened(i) ==
+  Heartbeats /\ \E j \in up \ {i} : Leads(j) /\ currentTerm[j] >= currentTerm[i]
+
+WaitsInVain(i) ==
+  i \in up /\ ~Leads(i) /\ currentTerm[i] < TermsInAll /\ ~IsHeartened(i)
+
+(***************************************************************************)
+(* Time-outs of random length let one server campaign at a time, and each  *)
+(* some time (5.2): the next after the last that did.                      *)
+(***************************************************************************)
+Turn ==
+  LET waiting == {i \in Servers : WaitsInVain(i)}
+      later == {i \in waiting : i > campaigned}
+  IN  IF later # {} THEN Min(later) ELSE Min(waiting)
+
+ElectionTimesOut(i) ==
+  IF HasAccurateTimers THEN AtRest /\ WaitsInVain(i) /\ i = Turn
+                       ELSE ~Leads(i) /\ currentTerm[i] < TermsMax
+
+HeartbeatTimesOut(i) ==
+  /\ Heartbeats
+  /\ Leads(i)
+  /\ HasAccurateTimers \/ Timers = "campaigns" => AtRest
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
@@ -564,7 +628,7 @@ Propose(i) ==
                                              THEN role[i].leader
                                              ELSE Nobody]>>)
                 /\ UNCHANGED knowledge
-      /\ UNCHANGED <<up, faults>>
+      /\ UNCHANGED <<up, time, faults>>
 
 (***************************************************************************)
 (* A leader sends entries.  Whoever hears it follows it, whatever it was.  *)
@@ -670,10 +734,9 @@ BackOff(m) ==
 (* answer it learns whether something was lost.                            *)
 (***************************************************************************)
 Heartbeat(i) ==
-  /\ Heartbeats
   /\ TakesInput(i)
-  /\ Leads(i)
-  /\ UNCHANGED knowledge
+  /\ HeartbeatTimesOut(i)
+  /\ UNCHANGED <<knowledge, campaigned>>
   /\ Act(i, <<>>, Map(LAMBDA j : AppendEntries(i, j, role[i].nextIndex[j],
                                                role[i].nextIndex[j] - 1),
                       Others(i)))
@@ -710,10 +773,10 @@ SaidFirst(i) ==
 Campaign(i) ==
   LET hasWon == IsQuorum({i})
       vote == <<Forced(TermRecord(i))>>
-  IN  /\ ~AtomicCampaigns
+  IN  /\ HasAccurateTimers \/ ~AtomicCampaigns
       /\ TakesInput(i)
-      /\ ~Leads(i)
-      /\ currentTerm[i] < TermsMax
+      /\ ElectionTimesOut(i)
+      /\ campaigned' = IF HasAccurateTimers THEN i ELSE campaigned
       /\ currentTerm' = [currentTerm EXCEPT ![i] = @ + 1]
       /\ votedFor' = [votedFor EXCEPT ![i] = i]
       /\ IF hasWon
@@ -783,10 +846,10 @@ CampaignAtOnce(i) ==
         remaining == [j \in Servers |-> [k \in Servers |->
           IF (j = i /\ k # i) \/ (j \in S /\ k = i)
             THEN WithRoom(links[j][k]) ELSE links[j][k]]]
-    IN  /\ AtomicCampaigns
+    IN  /\ AtomicCampaigns /\ ~HasAccurateTimers
         /\ i \in up
-        /\ ~Leads(i)
-        /\ term <= TermsMax
+        /\ ElectionTimesOut(i)
+        /\ term <= TermsInAll
         /\ IsQuorum(grants \union {i})
         /\ currentTerm' = [j \in Servers |->
              IF j \in heard THEN term ELSE currentTerm[j]]
@@ -804,7 +867,7 @@ CampaignAtOnce(i) ==
                  takes == IF j = i THEN WrittenFirst(i) ELSE <<>>
              IN  ApplyAll(disk[j], votes \o takes)]
         /\ Hear(i, remaining, SaidFirst(i), proposed)
-        /\ UNCHANGED <<up, pending, faults>>
+        /\ UNCHANGED <<up, pending, time, faults>>
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
@@ -822,7 +885,7 @@ Flush(i) ==
       r == [role[i] EXCEPT !.matchIndex[i] = Max({@, durable})]
   IN  /\ pending[i] # <<>>
       /\ disk' = [disk EXCEPT ![i] = Apply(@, record)]
-      /\ UNCHANGED <<up, currentTerm, votedFor, log, faults>>
+      /\ UNCHANGED <<up, currentTerm, votedFor, log, time, faults>>
       /\ IF ~oldest.forced /\ Leads(i)
            THEN /\ Proceed(i, r)
                 /\ SayBehind(i, Tail(pending[i]), links, Said(i, r, {}), proposed)
@@ -850,6 +913,7 @@ Knows(i, held) ==
 Crash(i) ==
   LET mayBeLeft == [j \in Servers |-> MayBeLeft(links[i][j])]
   IN  /\ i \in up
+      /\ ~stable
       /\ crashes < CrashesMax
       /\ Cardinality(Servers \ up) < DownMax
       /\ up' = up \ {i}
@@ -859,7 +923,7 @@ Crash(i) ==
       /\ \E left \in [Servers -> UNION {mayBeLeft[j] : j \in Servers}] :
            /\ \A j \in Servers : left[j] \in mayBeLeft[j]
            /\ links' = [links EXCEPT ![i] = left]
-      /\ UNCHANGED <<disk, history, drops>>
+      /\ UNCHANGED <<disk, history, time, drops>>
 
 (***************************************************************************)
 (* A server comes up again with its disk.                                  *)
@@ -868,16 +932,26 @@ Recover(i) ==
   /\ Recovery /\ i \notin up
   /\ up' = up \union {i}
   /\ Knows(i, disk[i])
-  /\ UNCHANGED <<diskVariables, links, history, faults>>
+  /\ UNCHANGED <<diskVariables, links, history, time, faults>>
 
 (***************************************************************************)
 (* A message is lost for ever, unless it is sent again.                    *)
 (***************************************************************************)
 Drop(m) ==
+  /\ ~stable
   /\ drops < DropsMax
   /\ links' = [links EXCEPT ![m.from][m.to] = Without(@, m)]
   /\ drops' = drops + 1
-  /\ UNCHANGED <<up, knowledge, diskVariables, history, crashes>>
+  /\ UNCHANGED <<up, knowledge, diskVariables, history, time, crashes>>
+
+(***************************************************************************)
+(* Faults come to an end, and timers become accurate.  Nobody is told.     *)
+(***************************************************************************)
+Stabilise ==
+  /\ Stabilises /\ ~stable
+  /\ stable' = TRUE
+  /\ UNCHANGED <<up, knowledge, diskVariables, links, history, campaigned,
+                 faults>>
 
 -----------------------------------------------------------------------------
 Init ==
@@ -893,6 +967,8 @@ Init ==
   /\ elected = [t \in Terms |-> {}]
   /\ committed = {}
   /\ proposed = [c \in Commands |-> 0]
+  /\ stable = FALSE
+  /\ campaigned = Nobody
   /\ crashes = 0
   /\ drops = 0
 
@@ -911,8 +987,65 @@ Next ==
   \/ \E i \in Servers : Crash(i)
   \/ \E i \in Servers : Recover(i)
   \/ \E m \in Deliverable : Drop(m)
+  \/ Stabilise
 
 Spec == Init /\ [][Next]_vars
+
+-----------------------------------------------------------------------------
+(***************************************************************************)
+(*                               Fairness                                  *)
+(*                                                                         *)
+(* Spec lets everything stop at any moment.  To show that something will   *)
+(* happen, one has to assume of some actions that they do not stay enabled *)
+(* for ever without being taken.  Nothing is assumed of crashes, drops,    *)
+(* stabilising and clients: they need not happen.                          *)
+(***************************************************************************)
+
+(***************************************************************************)
+(* A server receives a message of another: all that may come of it.        *)
+(***************************************************************************)
+Receive(i, j) ==
+  \E m \in Deliverable :
+    /\ m.from = i /\ m.to = j
+    /\ CASE m.type = "RequestVote" -> CastVote(m)
+         [] m.type = "Vote" -> CountVote(m) \/ StepDown(m)
+         [] m.type = "AppendEntries" -> TakeEntries(m)
+         [] m.type = "Appended" -> CountAppended(m) \/ StepDown(m)
+         [] m.type = "NotAppended" -> BackOff(m) \/ StepDown(m)
+
+(***************************************************************************)
+(* A link does not keep all that is on it for ever.                        *)
+(***************************************************************************)
+FairDelivery == \A i, j \in Servers : WF_vars(Receive(i, j))
+
+(***************************************************************************)
+(* Clocks run.  That one campaigns at a time, and each in its turn, makes  *)
+(* the rest: of all campaigns together it is enough that they do not stay  *)
+(* away for ever.                                                          *)
+(***************************************************************************)
+SomebodyCampaigns == \E i \in Servers : Campaign(i)
+
+FairTimers ==
+  /\ WF_vars(SomebodyCampaigns)
+  /\ \A i \in Servers : WF_vars(Heartbeat(i))
+
+(***************************************************************************)
+(* A disk gets its work done, if its server stays up.                      *)
+(***************************************************************************)
+FairFlushes == \A i \in Servers : WF_vars(Flush(i))
+
+(***************************************************************************)
+(* A server that has crashed is restarted at last: somebody sees to it.    *)
+(***************************************************************************)
+FairRecovery == \A i \in Servers : WF_vars(Recover(i))
+
+Fairness ==
+  /\ FairDelivery
+  /\ FairTimers
+  /\ FairFlushes
+  /\ FairRecovery
+
+FairSpec == Spec /\ Fairness
 
 -----------------------------------------------------------------------------
 (***************************************************************************)
@@ -996,7 +1129,7 @@ AllIsSentAhead ==
       \/ Len(role[i].inFlight[j]) = InFlightMax
 
 TypeOK ==
-  LET termsAndZero == 0..TermsMax
+  LET termsAndZero == 0..TermsInAll
       candidates == Servers \union {Nobody}
   IN  /\ up \subseteq Servers
       /\ currentTerm \in [Servers -> termsAndZero]
@@ -1015,6 +1148,8 @@ TypeOK ==
       /\ elected \in [Terms -> SUBSET Servers]
       /\ committed \subseteq [index : 1..IndexMax, term : Terms, by : Terms]
       /\ proposed \in [Commands -> Nat]
+      /\ stable \in BOOLEAN
+      /\ campaigned \in candidates
       /\ crashes \in 0..CrashesMax
       /\ drops \in 0..DropsMax
 
@@ -1043,4 +1178,39 @@ TermsGrow ==
 
 CommitsGrow ==
   [][\A i \in up \intersect up' : commitIndex'[i] >= commitIndex[i]]_vars
+
+-----------------------------------------------------------------------------
+(***************************************************************************)
+(*                               Liveness                                  *)
+(*                                                                         *)
+(* Whatever happened before faults ended, if there are terms enough.       *)
+(***************************************************************************)
+
+(***************************************************************************)
+(* Once faults end, all that are up come to follow one leader, for good.   *)
+(***************************************************************************)
+AllFollowOne ==
+  \E i \in up :
+    /\ Leads(i)
+    /\ \A j \in up \ {i} :
+         role[j] = Follower(i) /\ currentTerm[j] = currentTerm[i]
+
+LeadsForGood == <>[](stable => AllFollowOne)
+
+(***************************************************************************)
+(* Once faults end, whoever is up comes to have what is committed.         *)
+(***************************************************************************)
+Lags(i) == i \in up /\ \E o \in committed : o.index > commitIndex[i]
+
+CatchesUp == \A i \in Servers : (stable /\ Lags(i)) ~> ~Lags(i)
+
+(***************************************************************************)
+(* Once faults end, what a leader has taken is committed by all that are   *)
+(* up, or it leads no longer.                                              *)
+(***************************************************************************)
+AllHaveItsLog(i) == \A j \in up : commitIndex[j] = Len(log[i])
+
+Commits ==
+  \A i \in Servers :
+    (stable /\ Leads(i) /\ ~AllHaveItsLog(i)) ~> (Leads(i) => AllHaveItsLog(i))
 =============================================================================

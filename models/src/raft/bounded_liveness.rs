@@ -17,6 +17,8 @@ use crate::system::{Action, Disk, System};
 pub const LEADS_FOR_GOOD: &str = "once faults end, all that are up come to follow one leader";
 /// Progress: of followers that lag, by what is in the log and by snapshots.
 pub const CATCHES_UP: &str = "once faults end, whoever is up comes to have what is committed";
+/// Progress: of logs.
+pub const COMMITS: &str = "once faults end, what a leader has taken is committed by all that are up, or it leads no longer";
 /// Progress: of commands.
 pub const APPLIES: &str = "once faults end, what is asked again is applied by all that are up";
 
@@ -47,6 +49,18 @@ pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Model<P>>
                     state.stable && lags(state, server(case))
                 },
                 goal: |_: &Model<P>, state: &ModelState<P>, case| !lags(state, server(case)),
+            },
+        ),
+        claim(
+            COMMITS,
+            LeadsTo {
+                cases: servers,
+                trigger: |_: &Model<P>, state: &ModelState<P>, case| {
+                    state.stable && has_uncommitted(state, server(case))
+                },
+                goal: |_: &Model<P>, state: &ModelState<P>, case| {
+                    !has_uncommitted(state, server(case))
+                },
             },
         ),
     ];
@@ -132,6 +146,14 @@ fn lags<P: AnyRaft>(state: &ModelState<P>, server: ProcessId) -> bool {
     let committed: Index = state.view.committed.keys().max().copied().unwrap_or(0);
     let knows = state.processes[server.index()].state.as_ref();
     knows.is_some_and(|knows| knows.commit < committed)
+}
+
+/// Whether a server leads and has entries that somebody who is up does not know to be committed.
+fn has_uncommitted<P: AnyRaft>(state: &ModelState<P>, server: ProcessId) -> bool {
+    let knows = state.processes[server.index()].state.as_ref();
+    let leads = knows.filter(|knows| matches!(knows.role, Role::Leader(_)));
+    let last = leads.map(|leader| leader.log.last().index);
+    last.is_some_and(|last| state.live().any(|(_, knows)| knows.commit < last))
 }
 
 /// Whether a server would campaign, but for the bound.
