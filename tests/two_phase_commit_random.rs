@@ -1,11 +1,14 @@
 //! Random walks through two-phase commit in environments too large to exhaust: several transactions, each
 //! with participants of its own, over any network, with many crashes; and what remains when all is calm.
 
+#[path = "harness/crash.rs"]
+mod crash;
 #[path = "harness/subsets.rs"]
 mod subsets;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crash::crash;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
@@ -13,7 +16,7 @@ use quorate::protocol::ProcessId;
 use quorate::two_phase_commit::{
     Decision, Phase, Published, Request, Rules, Standing, TransactionId, TwoPhaseCommit, Vote,
 };
-use quorate_models::system::{Action, Disk, Environment, Interned, NetworkKind, System};
+use quorate_models::system::{Action, Disk, Environment, NetworkKind, System};
 use stateright::Model as _;
 use subsets::{AnyRules, Model, ModelState, Subsets, TheAction, calm_down, violation};
 
@@ -127,7 +130,8 @@ impl Walk {
 
     fn next(&self, model: &Model, state: &ModelState, choice: u16) -> Option<ModelState> {
         if choice.is_multiple_of(self.crash_every) {
-            return crash(model, state, choice / self.crash_every);
+            let crash = crash(model, state, choice / self.crash_every)?;
+            return model.next_state(state, crash);
         }
         let mut actions = Vec::new();
         model.actions(state, &mut actions);
@@ -144,29 +148,6 @@ impl Walk {
 fn is_mishap(action: &TheAction) -> bool {
     matches!(action, Action::Timeout(..) | Action::Drop(_))
         || matches!(action, Action::Submit(_, request) if matches!(**request, Request::Abort(_)))
-}
-
-/// Crashes one process, and with it goes a part of what it had in flight: on a bag any part, on a FIFO
-/// link what was sent last.
-fn crash(model: &Model, state: &ModelState, choice: u16) -> Option<ModelState> {
-    let live: Vec<ProcessId> = state.live().map(|(id, _)| id).collect();
-    let victim = *live.get(usize::from(choice) % live.len().max(1))?;
-    let sent = state.network.in_flight().filter(|e| e.from == victim);
-    let lost: Vec<_> = match model.environment().network {
-        NetworkKind::Set => Vec::new(),
-        NetworkKind::Bag => {
-            let is_lost = |number: usize| choice.rotate_left(number as u32 % 16) & 1 == 1;
-            let numbered = sent.enumerate().filter(|(number, _)| is_lost(*number));
-            numbered.map(|(_, envelope)| envelope).collect()
-        }
-        NetworkKind::Fifo => {
-            let to = ProcessId(choice % state.processes.len() as u16);
-            let link: Vec<_> = sent.filter(|e| e.to == to).collect();
-            let kept = usize::from(choice / 7) % (link.len() + 1);
-            link[kept..].to_vec()
-        }
-    };
-    model.next_state(state, Action::Crash(victim, Interned::new(lost)))
 }
 
 /// Takes so many walks, always the same.
