@@ -148,6 +148,8 @@ InMessages(first, last, messages) ==
 (* Vote           The answer.                                              *)
 (* AppendEntries  A leader sends entries, and what comes before them;      *)
 (*                without entries, it says that it leads.                  *)
+(* Commit         A leader has committed, and the follower lacks no        *)
+(*                entries.  Answered only if the logs do not agree.        *)
 (* Appended       The answer, if the logs agree: as far as that is known.  *)
 (* NotAppended    If they do not: at which index; the term of the          *)
 (*                follower's entry there, or 0 if it has none; and the     *)
@@ -163,6 +165,9 @@ Message ==
        [type : {"AppendEntries"}, from : Servers, to : Servers, term : Terms,
         prevLogIndex : Nat, prevLogTerm : Nat, entries : Seq(Entry),
         leaderCommit : Nat]
+  \union
+       [type : {"Commit"}, from : Servers, to : Servers, term : Terms,
+        lastLogIndex : Nat, lastLogTerm : Nat, leaderCommit : Nat]
   \union
        [type : {"Appended"}, from : Servers, to : Servers, term : Terms,
         matched : Nat]
@@ -337,7 +342,7 @@ IsSpent(m, term) ==
     [] m.type \in {"Appended", "NotAppended"} -> m.term < term
     [] OTHER -> FALSE
 
-IsLost(m) == m.type = "AppendEntries" /\ ~Replicates
+IsLost(m) == m.type \in {"AppendEntries", "Commit"} /\ ~Replicates
 
 Remembered(link) ==
   LET stays(m) == ~IsLost(m) /\ ~IsSpent(m, disk'[m.to].currentTerm)
@@ -446,6 +451,14 @@ AppendEntries(i, j, first, last) ==
   [type |-> "AppendEntries", from |-> i, to |-> j, term |-> currentTerm'[i],
    prevLogIndex |-> first - 1, prevLogTerm |-> TermAt(log'[i], first - 1),
    entries |-> SubSeq(log'[i], first, last), leaderCommit |-> commitIndex'[i]]
+
+(***************************************************************************)
+(* Leader i says how far it has committed to j, which lacks nothing.       *)
+(***************************************************************************)
+Commit(i, j) ==
+  [type |-> "Commit", from |-> i, to |-> j, term |-> currentTerm'[i],
+   lastLogIndex |-> Len(log'[i]), lastLogTerm |-> LastTerm(log'[i]),
+   leaderCommit |-> commitIndex'[i]]
 
 Probe(i, j, next) ==
   AppendEntries(i, j, next, EndOfMessage(next, Len(log'[i])))
@@ -596,7 +609,7 @@ Said(i, r, these) ==
                Map(LAMBDA s : AppendEntries(i, j, s.first, s.last),
                    Ahead(i, r)[j])
           [] r.nextIndex[j] > last /\ tells(j) /\ j \notin r.probing ->
-               <<AppendEntries(i, j, last + 1, last)>>
+               <<Commit(i, j)>>
           [] OTHER -> <<>>
   IN  TellCommitted(i) \o Concat(Map(to, Others(i)))
 
@@ -631,6 +644,20 @@ Propose(i) ==
       /\ UNCHANGED <<up, time, faults>>
 
 (***************************************************************************)
+(* Whether a server has the entry of this index and term, as the one       *)
+(* before the first; and how it says that it has not.                      *)
+(***************************************************************************)
+TermHere(i, index) == IF index > Len(log[i]) THEN 0 ELSE TermAt(log[i], index)
+
+HasEntry(i, index, term) == index <= Len(log[i]) /\ TermHere(i, index) = term
+
+Disagree(i, j, index) ==
+  NotAppended(i, j, index, TermHere(i, index),
+    IF index > Len(log[i])
+      THEN Len(log[i]) + 1
+      ELSE Min({n \in 1..index : log[i][n].term = TermHere(i, index)}))
+
+(***************************************************************************)
 (* A leader sends entries.  Whoever hears it follows it, whatever it was.  *)
 (* It takes the entries only if its log agrees with the leader's just      *)
 (* before them.  An entry that conflicts, of the same index and another    *)
@@ -642,12 +669,7 @@ Propose(i) ==
 TakeEntries(m) ==
   LET i == m.to
       before == m.prevLogIndex
-      here == IF before > Len(log[i]) THEN 0 ELSE TermAt(log[i], before)
-      firstHere ==
-        IF before > Len(log[i])
-          THEN Len(log[i]) + 1
-          ELSE Min({n \in 1..before : log[i][n].term = here})
-      agrees == before <= Len(log[i]) /\ here = m.prevLogTerm
+      agrees == HasEntry(i, before, m.prevLogTerm)
       lastNew == before + Len(m.entries)
       conflicts == {n \in (before + 1)..Min({lastNew, Len(log[i])}) :
                       log[i][n].term # m.entries[n - before].term}
@@ -661,8 +683,7 @@ TakeEntries(m) ==
                 /\ UNCHANGED <<log, commitIndex, role>>
            [] m.term >= currentTerm[i] /\ ~agrees ->
                 /\ role' = [role EXCEPT ![i] = Follower(m.from)]
-                /\ React(m, NewTermRecord(m),
-                         <<NotAppended(i, m.from, before, here, firstHere)>>)
+                /\ React(m, NewTermRecord(m), <<Disagree(i, m.from, before)>>)
                 /\ UNCHANGED <<log, commitIndex>>
            [] m.term >= currentTerm[i] /\ agrees ->
                 /\ role' = [role EXCEPT ![i] = Follower(m.from)]
@@ -671,6 +692,30 @@ TakeEntries(m) ==
                      Max({@, Min({m.leaderCommit, lastNew})})]
                 /\ React(m, NewTermRecord(m) \o append,
                          TellCommitted(i) \o <<Appended(i, m.from, lastNew)>>)
+
+(***************************************************************************)
+(* A leader has committed.  If the follower's log is the leader's, as far  *)
+(* as that has told of it, there is no more to say.                        *)
+(***************************************************************************)
+HearOfCommit(m) ==
+  LET i == m.to
+      last == m.lastLogIndex
+      agrees == HasEntry(i, last, m.lastLogTerm)
+  IN  /\ Receives(m, "Commit")
+      /\ HearOfTerm(m)
+      /\ UNCHANGED log
+      /\ CASE m.term < currentTerm[i] ->
+                /\ React(m, <<>>, <<NotAppended(i, m.from, last, 0, last)>>)
+                /\ UNCHANGED <<commitIndex, role>>
+           [] m.term >= currentTerm[i] /\ ~agrees ->
+                /\ role' = [role EXCEPT ![i] = Follower(m.from)]
+                /\ React(m, NewTermRecord(m), <<Disagree(i, m.from, last)>>)
+                /\ UNCHANGED commitIndex
+           [] m.term >= currentTerm[i] /\ agrees ->
+                /\ role' = [role EXCEPT ![i] = Follower(m.from)]
+                /\ commitIndex' = [commitIndex EXCEPT ![i] =
+                     Max({@, Min({m.leaderCommit, last})})]
+                /\ React(m, NewTermRecord(m), TellCommitted(i))
 
 (***************************************************************************)
 (* A follower's log agrees with the leader's up to an index.               *)
@@ -980,6 +1025,7 @@ Next ==
   \/ \E m \in Deliverable : CountVote(m)
   \/ \E m \in Deliverable : StepDown(m)
   \/ \E m \in Deliverable : TakeEntries(m)
+  \/ \E m \in Deliverable : HearOfCommit(m)
   \/ \E m \in Deliverable : CountAppended(m)
   \/ \E m \in Deliverable : BackOff(m)
   \/ \E i \in Servers : Heartbeat(i)
@@ -1010,6 +1056,7 @@ Receive(i, j) ==
     /\ CASE m.type = "RequestVote" -> CastVote(m)
          [] m.type = "Vote" -> CountVote(m) \/ StepDown(m)
          [] m.type = "AppendEntries" -> TakeEntries(m)
+         [] m.type = "Commit" -> HearOfCommit(m)
          [] m.type = "Appended" -> CountAppended(m) \/ StepDown(m)
          [] m.type = "NotAppended" -> BackOff(m) \/ StepDown(m)
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 mod hold_back;
 
-pub use hold_back::{HoldBack, Pending, Release};
+pub use hold_back::{CarryOut, HoldBack, Pending, Release};
 
 /// A process of a protocol: its index, from zero.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]

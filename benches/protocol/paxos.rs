@@ -47,6 +47,8 @@ struct Cluster<V: Data> {
     in_flight: Vec<Envelope<V>>,
     /// Empty: the space of an earlier round, to be used again.
     spare: Vec<Envelope<V>>,
+    /// What a step lets happen.
+    released: Vec<Release<Paxos<V>>>,
     /// In what order messages arrive, and how long who is rejected waits; or without chance in the order in which they
     /// were sent.
     chance: Option<(Rng, RangeInclusive<usize>)>,
@@ -102,6 +104,7 @@ impl<V: Data> Cluster<V> {
             effects: Effects::new(),
             in_flight: Vec::new(),
             spare: Vec::new(),
+            released: Vec::new(),
             chance,
             round: 0,
             sent: 0,
@@ -138,8 +141,11 @@ impl<V: Data> Cluster<V> {
                 // Nothing is lost, so that nobody has to say anything again or to ask.
                 Effect::SetTimer(_) | Effect::CancelTimer(_) => {}
                 effect => {
-                    let released = self.processes[me.index()].hold_back.push(effect);
-                    released.into_iter().for_each(|r| self.release(me, r));
+                    let hold_back = &mut self.processes[me.index()].hold_back;
+                    hold_back.push(effect, &mut self.released);
+                    if let Some(release) = self.released.pop() {
+                        self.release(me, release);
+                    }
                 }
             }
         }

@@ -10,10 +10,10 @@ use std::marker::PhantomData;
 
 use bytes::Bytes;
 use derive_where::derive_where;
-use quorate::protocol::{
-    Data, Effect, Effects, HoldBack, Input, Pending, ProcessId, Protocol, Release,
+use quorate::protocol::{CarryOut, Data, Effects, HoldBack, Input, Pending, ProcessId, Protocol};
+use quorate::raft::{
+    Entry, Limits, Message, Output, Raft, Request, Role, State, StateMachine, Timer,
 };
-use quorate::raft::{Entry, Limits, Message, Raft, Request, Role, State, StateMachine, Timer};
 
 /// How many replicas there are.
 pub const REPLICAS: usize = 3;
@@ -223,27 +223,24 @@ impl<C: Command> Cluster<C> {
 
     /// Steps a server and does what it wants done, as a driver must. Timers never fire.
     fn step(&mut self, me: ProcessId, input: Input<Raft<Checksum<C>>>) {
-        let mut next = Some(input);
-        while let Some(input) = next.take() {
-            let Server { state, hold_back } = &mut self.servers[me.index()];
-            self.raft.step(me, state, input, &mut self.effects);
-            let mut durable = None;
-            let in_flight = &mut self.in_flight;
-            let mut carry_out = |release| match release {
-                Release::Send { to, message } => in_flight.push_back((me, to, message)),
-                Release::Durable(position) => durable = Some(position),
-                Release::Emit(output) => drop(black_box(output)),
-            };
-            for effect in self.effects.drain() {
-                if !matches!(effect, Effect::SetTimer(_) | Effect::CancelTimer(_)) {
-                    hold_back.push(effect).into_iter().for_each(&mut carry_out);
-                }
+        let Server { state, hold_back } = &mut self.servers[me.index()];
+        self.raft.step(me, state, input, &mut self.effects);
+        let mut driver = Driver {
+            me,
+            in_flight: &mut self.in_flight,
+            durable: None,
+        };
+        for effect in self.effects.drain() {
+            hold_back.push(effect, &mut driver);
+        }
+        let pending = hold_back.len();
+        for Pending { releases, .. } in hold_back.durable(pending) {
+            for release in releases {
+                release.carry_out(&mut driver);
             }
-            let pending = hold_back.len();
-            for Pending { releases, .. } in hold_back.durable(pending) {
-                releases.into_iter().for_each(&mut carry_out);
-            }
-            next = durable.map(Input::Durable);
+        }
+        if let Some(position) = driver.durable {
+            self.step(me, Input::Durable(position));
         }
     }
 
@@ -251,6 +248,27 @@ impl<C: Command> Cluster<C> {
         while let Some((from, to, message)) = self.in_flight.pop_front() {
             self.step(to, Input::Receive { from, message });
         }
+    }
+}
+
+/// Carries out what one server wants done.
+struct Driver<'a, C: Command> {
+    me: ProcessId,
+    in_flight: &'a mut VecDeque<(ProcessId, ProcessId, Message<Checksum<C>>)>,
+    durable: Option<u64>,
+}
+
+impl<C: Command> CarryOut<Raft<Checksum<C>>> for Driver<'_, C> {
+    fn send(&mut self, to: ProcessId, message: Message<Checksum<C>>) {
+        self.in_flight.push_back((self.me, to, message));
+    }
+
+    fn emit(&mut self, output: Output<Checksum<C>>) {
+        black_box(output);
+    }
+
+    fn report_durable(&mut self, position: u64) {
+        self.durable = Some(position);
     }
 }
 

@@ -189,23 +189,28 @@ pub fn hold_back_in_other_words<P: Protocol, W>(
     message: impl Fn(&P::Message, &mut W) -> P::Message,
 ) -> HoldBack<P> {
     let mut renamed = HoldBack::new();
+    // What was held back is held back again.
+    let mut released = Vec::new();
     for pending in hold_back.pending() {
         let record = record(&pending.record, words);
-        renamed.push(match pending.forced {
+        let write = match pending.forced {
             true => Effect::Persist(record),
             false => Effect::Append(record),
-        });
+        };
+        renamed.push(write, &mut released);
         for release in &pending.releases {
-            renamed.push(match release {
+            let held = match release {
                 Release::Send { to, message: sent } => Effect::Send {
                     to: *to,
                     message: message(sent, words),
                 },
                 Release::Emit(output) => Effect::Emit(output.clone()),
                 Release::Durable(position) => Effect::ReportDurable(*position),
-            });
+            };
+            renamed.push(held, &mut released);
         }
     }
+    debug_assert!(released.is_empty());
     renamed
 }
 

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use derive_where::derive_where;
+use smallvec::SmallVec;
 
 use super::{Effect, ProcessId, Protocol};
 
@@ -26,6 +27,43 @@ pub enum Release<P: Protocol + ?Sized> {
     Durable(u64),
 }
 
+/// Who carries out what may happen, as soon as it may.
+pub trait CarryOut<P: Protocol + ?Sized> {
+    /// Sends a message.
+    fn send(&mut self, to: ProcessId, message: P::Message);
+    /// Tells the application.
+    fn emit(&mut self, output: P::Output);
+    /// Steps the process with [`Input::Durable`](super::Input::Durable) of this position, after everything else that is
+    /// carried out with it.
+    fn report_durable(&mut self, position: u64);
+}
+
+impl<P: Protocol + ?Sized> Release<P> {
+    /// Lets it happen.
+    pub fn carry_out(self, driver: &mut impl CarryOut<P>) {
+        match self {
+            Release::Send { to, message } => driver.send(to, message),
+            Release::Emit(output) => driver.emit(output),
+            Release::Durable(position) => driver.report_durable(position),
+        }
+    }
+}
+
+/// Carries nothing out: for whoever looks at it first.
+impl<P: Protocol + ?Sized> CarryOut<P> for Vec<Release<P>> {
+    fn send(&mut self, to: ProcessId, message: P::Message) {
+        self.push(Release::Send { to, message });
+    }
+
+    fn emit(&mut self, output: P::Output) {
+        self.push(Release::Emit(output));
+    }
+
+    fn report_durable(&mut self, position: u64) {
+        self.push(Release::Durable(position));
+    }
+}
+
 /// A record that is not known to be durable.
 #[derive_where(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Pending<P: Protocol + ?Sized> {
@@ -34,7 +72,7 @@ pub struct Pending<P: Protocol + ?Sized> {
     /// Whether later sends and outputs wait for it.
     pub forced: bool,
     /// What becomes possible when it is durable, in order.
-    pub releases: Vec<Release<P>>,
+    pub releases: SmallVec<[Release<P>; 1]>,
 }
 
 /// The hold-back queue of one process: pending records, oldest first, and what waits behind them.
@@ -53,28 +91,32 @@ impl<P: Protocol + ?Sized> HoldBack<P> {
         Self::default()
     }
 
-    /// Takes in one effect. Returns what may happen now, if anything; timers are never held back and
+    /// Takes in one effect, and has carried out what may happen now; timers are never held back and
     /// are the driver's to carry out before it calls this.
-    pub fn push(&mut self, effect: Effect<P>) -> Option<Release<P>> {
+    #[inline]
+    pub fn push(&mut self, effect: Effect<P>, driver: &mut impl CarryOut<P>) {
+        // A release is made of what is held back only: a message is large.
         match effect {
             Effect::Persist(record) => self.write(record, true),
             Effect::Append(record) => self.write(record, false),
-            Effect::ReportDurable(position) => {
-                let release = Release::Durable(position);
-                match self.pending.back_mut() {
-                    Some(last) => last.releases.push(release),
-                    None => return Some(release),
-                }
-                None
-            }
-            Effect::Send { to, message } => self.hold(Release::Send { to, message }),
-            Effect::Emit(output) => self.hold(Release::Emit(output)),
-            Effect::SetTimer(_) | Effect::CancelTimer(_) => None,
+            Effect::ReportDurable(position) => match self.pending.back_mut() {
+                Some(last) => last.releases.push(Release::Durable(position)),
+                None => driver.report_durable(position),
+            },
+            Effect::Send { to, message } => match self.last_forced() {
+                Some(last) => last.releases.push(Release::Send { to, message }),
+                None => driver.send(to, message),
+            },
+            Effect::Emit(output) => match self.last_forced() {
+                Some(last) => last.releases.push(Release::Emit(output)),
+                None => driver.emit(output),
+            },
+            Effect::SetTimer(_) | Effect::CancelTimer(_) => {}
         }
     }
 
     /// Reports that the `count` oldest pending records have become durable. Returns them, oldest
-    /// first, each with what it releases.
+    /// first, each with what it releases: it is pending until it is taken.
     ///
     /// # Panics
     ///
@@ -85,7 +127,7 @@ impl<P: Protocol + ?Sized> HoldBack<P> {
             "{count} records reported durable, {} pending",
             self.pending.len()
         );
-        self.pending.drain(..count)
+        (0..count).map_while(|_| self.pending.pop_front())
     }
 
     /// The pending records, oldest first.
@@ -103,22 +145,16 @@ impl<P: Protocol + ?Sized> HoldBack<P> {
         self.pending.len()
     }
 
-    fn write(&mut self, record: P::Record, forced: bool) -> Option<Release<P>> {
+    fn write(&mut self, record: P::Record, forced: bool) {
         self.pending.push_back(Pending {
             record,
             forced,
-            releases: Vec::new(),
+            releases: SmallVec::new(),
         });
-        None
     }
 
-    fn hold(&mut self, release: Release<P>) -> Option<Release<P>> {
-        match self.pending.iter_mut().rev().find(|pending| pending.forced) {
-            Some(last_forced) => {
-                last_forced.releases.push(release);
-                None
-            }
-            None => Some(release),
-        }
+    /// What sends and outputs wait for.
+    fn last_forced(&mut self) -> Option<&mut Pending<P>> {
+        self.pending.iter_mut().rfind(|pending| pending.forced)
     }
 }

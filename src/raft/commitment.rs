@@ -1,10 +1,7 @@
 //! Commitment: what a quorum has is committed, and applied (§5.3, §5.4.2).
 
-use smallvec::SmallVec;
-
 use super::{
-    Applied, Entry, Index, Leader, Outcome, Output, Progress, Purpose, Raft, Role, Rules, Sending,
-    ServerSet, State, StateMachine,
+    Applied, Entry, Index, Leader, Outcome, Output, Purpose, Raft, Role, Rules, State, StateMachine,
 };
 use crate::protocol::{Effects, ProcessId};
 
@@ -20,58 +17,45 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         if index <= state.commit {
             return false;
         }
-        let commits = self.reached_by_quorum(me, state, Purpose::Commitment, |leader, server| {
-            match server == me {
+        let (purpose, above) = (Purpose::Commitment, state.commit);
+        let commits =
+            self.reached_by_quorum(state, purpose, above, |leader, server| match server == me {
                 true => leader.durable,
                 false => leader.progress[server.index()].matched,
-            }
-        });
-        let term = state.log.term(commits);
-        let is_committed = term.is_some_and(|term| self.rules.commits(term, state.term));
-        if commits <= state.commit || !is_committed {
+            });
+        let is_committed = |index: &Index| {
+            let term = state.log.term(*index);
+            term.is_some_and(|term| self.rules.commits(term, state.term))
+        };
+        let Some(commits) = commits.filter(is_committed) else {
             return false;
-        }
+        };
         self.advance(state, commits, effects);
         for server in self.others(me, state) {
-            let Role::Leader(leader) = &state.role else {
-                break;
-            };
-            let Progress { next, sending, .. } = &leader.progress[server.index()];
-            if let Sending::Pipeline { .. } = sending {
-                match *next > state.log.last().index {
-                    true => self.send_commit(state, server, effects),
-                    false => self.send_ahead(state, server, effects),
-                }
-            }
+            self.bring_up_to_date(state, server, effects);
         }
         self.answer_reads(me, state, effects);
         true
     }
 
-    /// The highest number that a quorum has reached.
+    /// The highest number that a quorum has reached, if it is above this one.
     pub(super) fn reached_by_quorum(
         &self,
-        me: ProcessId,
         state: &State<M>,
         purpose: Purpose,
+        above: u64,
         reached: impl Fn(&Leader<M>, ProcessId) -> u64,
-    ) -> u64 {
+    ) -> Option<u64> {
         let Role::Leader(leader) = &state.role else {
-            return 0;
+            return None;
         };
-        let servers = self.others(me, state).chain([me]);
-        let mut reached: SmallVec<[(u64, ProcessId); 8]> = servers
-            .map(|server| (reached(leader, server), server))
-            .collect();
-        reached.sort_unstable_by(|one, other| other.cmp(one));
-        let mut servers = ServerSet::default();
-        for (number, server) in reached {
-            servers.insert(server);
-            if self.is_quorum(state, purpose, servers) {
-                return number;
-            }
-        }
-        0
+        let servers = self.configuration(state).voters;
+        let numbers = servers.iter().map(|server| reached(leader, server));
+        let by_quorum = numbers.filter(|number| {
+            let have = |server: &ProcessId| reached(leader, *server) >= *number;
+            *number > above && self.is_quorum(state, purpose, servers.iter().filter(have).collect())
+        });
+        by_quorum.max()
     }
 
     /// Commits up to this index, and applies what is new. A leader replies.

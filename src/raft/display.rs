@@ -31,6 +31,12 @@ impl<M: StateMachine> Debug for Message<M> {
                 write!(f, ", committed {commit}")?;
                 write_round(f, *round)
             }
+            Message::Commit { term, last, commit } => {
+                write!(
+                    f,
+                    "Commit(term {term}, log ends at {last:?}, committed {commit})"
+                )
+            }
             Message::Appended {
                 term,
                 matched,

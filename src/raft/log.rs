@@ -48,13 +48,19 @@ pub enum Entry<C> {
 }
 
 /// Some entries of one term, in order: a part of what somebody took in one step.
+///
+/// Small, for it is moved with every message: what it points to is where the entries lie.
 #[derive_where(Clone)]
 pub struct Batch<C> {
-    /// Their term.
-    pub term: Term,
-    entries: Arc<[Entry<C>]>,
+    taken: Arc<Taken<C>>,
     begin: usize,
     end: usize,
+}
+
+/// What somebody took in one step.
+struct Taken<C> {
+    term: Term,
+    entries: Vec<Entry<C>>,
 }
 
 /// Entries that follow each other, of any terms: what a message carries, and a record.
@@ -69,20 +75,22 @@ pub struct Entries<C>(SmallVec<[Batch<C>; 1]>);
 impl<C> Batch<C> {
     /// These entries, of this term.
     pub fn new(term: Term, entries: Vec<Entry<C>>) -> Self {
-        let end = entries.len();
         Self {
-            term,
-            entries: entries.into(),
             begin: 0,
-            end,
+            end: entries.len(),
+            taken: Arc::new(Taken { term, entries }),
         }
+    }
+
+    /// Their term.
+    pub fn term(&self) -> Term {
+        self.taken.term
     }
 
     /// Those from `begin` on, and before `end`: counted from the first of this batch.
     fn part(&self, begin: usize, end: usize) -> Self {
         Self {
-            term: self.term,
-            entries: Arc::clone(&self.entries),
+            taken: Arc::clone(&self.taken),
             begin: self.begin + begin,
             end: self.begin + end,
         }
@@ -93,7 +101,7 @@ impl<C> Deref for Batch<C> {
     type Target = [Entry<C>];
 
     fn deref(&self) -> &[Entry<C>] {
-        &self.entries[self.begin..self.end]
+        &self.taken.entries[self.begin..self.end]
     }
 }
 
@@ -137,11 +145,17 @@ impl<C> Log<C> {
         if index <= self.before.index || index > self.last.index {
             return None;
         }
+        let starts_before = |(first, _): &(Index, Batch<C>)| *first <= index;
         // Mostly it is about the end.
-        match self.batches.back() {
-            Some((first, _)) if *first <= index => Some(self.batches.len() - 1),
-            _ => Some(self.batches.partition_point(|(first, _)| *first <= index) - 1),
-        }
+        let count = self.batches.len();
+        let mut last = (count.saturating_sub(2)..count).rev();
+        let at_end = last.find(|place| starts_before(&self.batches[*place]));
+        Some(at_end.unwrap_or_else(|| self.batches.partition_point(starts_before) - 1))
+    }
+
+    /// The batches from this place on.
+    fn batches_from(&self, place: usize) -> impl Iterator<Item = &(Index, Batch<C>)> {
+        (place..self.batches.len()).map(|place| &self.batches[place])
     }
 
     /// The term of the entry at this index, if it is known: that at the end of the snapshot is.
@@ -152,14 +166,14 @@ impl<C> Log<C> {
         if index == self.before.index {
             return Some(self.before.term);
         }
-        self.place(index).map(|place| self.batches[place].1.term)
+        self.place(index).map(|place| self.batches[place].1.term())
     }
 
     /// The first index of the run of entries that have the same term as the one at this index.
     pub fn first_of_run(&self, index: Index) -> Option<Index> {
         let mut place = self.place(index)?;
-        let term = self.batches[place].1.term;
-        while place > 0 && self.batches[place - 1].1.term == term {
+        let term = self.batches[place].1.term();
+        while place > 0 && self.batches[place - 1].1.term() == term {
             place -= 1;
         }
         Some(self.batches[place].0)
@@ -169,9 +183,9 @@ impl<C> Log<C> {
     pub fn last_of_term(&self, term: Term) -> Option<Index> {
         let end = self
             .batches
-            .partition_point(|(_, batch)| batch.term <= term);
+            .partition_point(|(_, batch)| batch.term() <= term);
         let (first, batch) = self.batches.get(end.checked_sub(1)?)?;
-        (batch.term == term).then(|| first + batch.len() as Index - 1)
+        (batch.term() == term).then(|| first + batch.len() as Index - 1)
     }
 
     /// The first index at which this log and these entries, the first of which comes at `first`, have entries of
@@ -182,7 +196,7 @@ impl<C> Log<C> {
             let next = index + batch.len() as Index;
             for index in index..next.min(self.last.index + 1) {
                 // What the snapshot covers is committed, and the same everywhere.
-                if index > self.before.index && self.term(index) != Some(batch.term) {
+                if index > self.before.index && self.term(index) != Some(batch.term()) {
                     return Some(index);
                 }
             }
@@ -198,7 +212,7 @@ impl<C> Log<C> {
         }
         let first = self.last.index + 1;
         self.last = Position {
-            term: batch.term,
+            term: batch.term(),
             index: self.last.index + batch.len() as Index,
         };
         self.batches.push_back((first, batch));
@@ -229,7 +243,7 @@ impl<C> Log<C> {
             .batches
             .back()
             .map_or(self.before, |(first, batch)| Position {
-                term: batch.term,
+                term: batch.term(),
                 index: first + batch.len() as Index - 1,
             });
     }
@@ -258,13 +272,12 @@ impl<C> Log<C> {
         through: Index,
     ) -> impl Iterator<Item = (Index, Term, &[Entry<C>])> {
         let place = self.place(from).unwrap_or(self.batches.len());
-        let batches = self.batches.range(place..);
-        batches
+        self.batches_from(place)
             .take_while(move |(first, _)| *first <= through)
             .map(move |(first, batch)| {
                 let begin = from.saturating_sub(*first) as usize;
                 let end = batch.len().min((through + 1 - first) as usize);
-                (first + begin as Index, batch.term, &batch[begin..end])
+                (first + begin as Index, batch.term(), &batch[begin..end])
             })
     }
 
@@ -280,7 +293,7 @@ impl<C> Log<C> {
         let Some(place) = self.place(from) else {
             return (entries, bytes);
         };
-        for (first, batch) in self.batches.range(place..) {
+        for (first, batch) in self.batches_from(place) {
             let begin = from.saturating_sub(*first) as usize;
             let mut end = begin;
             for entry in &batch[begin..] {
@@ -304,7 +317,7 @@ impl<C> Log<C> {
     /// All entries, each with its term.
     pub fn entries(&self) -> impl Iterator<Item = (Term, &Entry<C>)> {
         let batches = self.batches.iter();
-        batches.flat_map(|(_, batch)| batch.iter().map(|entry| (batch.term, entry)))
+        batches.flat_map(|(_, batch)| batch.iter().map(|entry| (batch.term(), entry)))
     }
 }
 
@@ -322,7 +335,7 @@ impl<C> Entries<C> {
     /// The term of the last.
     pub fn last_term(&self) -> Option<Term> {
         let mut batches = self.0.iter().rev();
-        Some(batches.find(|batch| !batch.is_empty())?.term)
+        Some(batches.find(|batch| !batch.is_empty())?.term())
     }
 
     /// The batches that they come in.
@@ -332,6 +345,9 @@ impl<C> Entries<C> {
 
     /// All but the first so many.
     pub fn skip(mut self, mut count: usize) -> Self {
+        if count == 0 {
+            return self;
+        }
         self.0.retain(|batch| {
             let skipped = count.min(batch.len());
             count -= skipped;
@@ -343,7 +359,7 @@ impl<C> Entries<C> {
 
     fn iter(&self) -> impl Iterator<Item = (Term, &Entry<C>)> {
         let batches = self.0.iter();
-        batches.flat_map(|batch| batch.iter().map(|entry| (batch.term, entry)))
+        batches.flat_map(|batch| batch.iter().map(|entry| (batch.term(), entry)))
     }
 }
 
@@ -406,7 +422,7 @@ impl<C: Hash> Hash for Entries<C> {
 
 impl<C: Serialize> Serialize for Batch<C> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.term, &**self).serialize(serializer)
+        (self.term(), &**self).serialize(serializer)
     }
 }
 
@@ -436,7 +452,7 @@ impl<C: Debug> Debug for Entry<C> {
 
 impl<C: Debug> Debug for Batch<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_entries(f, self.iter().map(|entry| (self.term, entry)))
+        write_entries(f, self.iter().map(|entry| (self.term(), entry)))
     }
 }
 

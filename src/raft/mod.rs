@@ -10,7 +10,7 @@
 //!             AppendEntries                →  checks what comes before, forces them, Appended
 //!             a quorum has them:           ←
 //!             commits, applies, Replied
-//!             AppendEntries(commit)        →  commits, applies
+//!             Commit                       →  commits, applies
 //! ```
 //!
 //! # What a driver owes the core, in this order
@@ -108,6 +108,16 @@ pub enum Message<M: StateMachine> {
         /// How often it has asked, for reads, who still follows.
         round: u64,
     },
+    /// A leader has committed, and the follower lacks no entries: what the next [`Message::AppendEntries`] would say too.
+    /// Unlike that it is answered only if the logs do not agree.
+    Commit {
+        /// Its term.
+        term: Term,
+        /// Where its log ends.
+        last: Position,
+        /// The index up to which it has committed.
+        commit: Index,
+    },
     /// A follower's log agrees with the leader's.
     Appended {
         /// The term.
@@ -165,6 +175,7 @@ impl<M: StateMachine> Message<M> {
             Message::RequestVote { term, .. }
             | Message::Vote { term, .. }
             | Message::AppendEntries { term, .. }
+            | Message::Commit { term, .. }
             | Message::Appended { term, .. }
             | Message::NotAppended { term, .. }
             | Message::InstallSnapshot { term, .. }
@@ -422,6 +433,11 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
             } => {
                 if self.is_led_by(state, from, term, previous.index, round, effects) {
                     self.append_entries(state, from, (previous, entries), commit, round, effects);
+                }
+            }
+            Message::Commit { term, last, commit } => {
+                if self.is_led_by(state, from, term, last.index, 0, effects) {
+                    self.hear_of_commit(state, from, last, commit, effects);
                 }
             }
             Message::InstallSnapshot {

@@ -85,12 +85,13 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         if matches!(&state.role, Role::Leader(leader) if leader.reads.is_empty()) {
             return;
         }
-        let confirmed = self.reached_by_quorum(me, state, Purpose::Reading, |leader, server| {
+        let confirmed = self.reached_by_quorum(state, Purpose::Reading, 0, |leader, server| {
             match server == me {
                 true => leader.round,
                 false => leader.progress[server.index()].round,
             }
         });
+        let confirmed = confirmed.unwrap_or(0);
         let Role::Leader(leader) = &mut state.role else {
             return;
         };

@@ -89,7 +89,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
             };
             match leader.progress[server.index()].sending {
                 Sending::Probe | Sending::Pipeline { .. } => {
-                    self.send_commit(state, server, effects);
+                    self.send_heartbeat(state, server, effects);
                 }
                 Sending::Snapshot { .. } => self.send_entries(state, server, effects),
             }
@@ -157,13 +157,8 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         effects.send(to, message);
     }
 
-    /// Tells a follower how far it may commit, and sends nothing else: it may be down.
-    pub(super) fn send_commit(
-        &self,
-        state: &mut State<M>,
-        to: ProcessId,
-        effects: &mut Effects<Self>,
-    ) {
+    /// Says that it leads, and sends nothing else: the follower may be down.
+    fn send_heartbeat(&self, state: &mut State<M>, to: ProcessId, effects: &mut Effects<Self>) {
         let Role::Leader(leader) = &state.role else {
             return;
         };
@@ -177,6 +172,31 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
             entries: Entries::default(),
             commit: state.commit,
             round: leader.round,
+        };
+        effects.send(to, message);
+    }
+
+    /// Sends a follower that is sent ahead what it lacks; if that is nothing, how far it may commit.
+    pub(super) fn bring_up_to_date(
+        &self,
+        state: &mut State<M>,
+        to: ProcessId,
+        effects: &mut Effects<Self>,
+    ) {
+        let Role::Leader(leader) = &state.role else {
+            return;
+        };
+        let Progress { next, sending, .. } = &leader.progress[to.index()];
+        let Sending::Pipeline { .. } = sending else {
+            return;
+        };
+        if *next <= state.log.last().index {
+            return self.send_ahead(state, to, effects);
+        }
+        let message = Message::Commit {
+            term: state.term,
+            last: state.log.last(),
+            commit: state.commit,
         };
         effects.send(to, message);
     }
@@ -230,17 +250,8 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
             0 => (previous, entries),
             _ => (log.before(), entries.skip(covered as usize)),
         };
-        let here = log.term(previous.index);
-        if !self.rules.matches(here, previous.term) {
-            let first = log.first_of_run(previous.index);
-            let message = Message::NotAppended {
-                term: state.term,
-                rejected: previous.index,
-                conflict: here,
-                first: first.unwrap_or(log.last().index + 1).min(previous.index),
-                round,
-            };
-            return effects.send(from, message);
+        if !self.rules.matches(log.term(previous.index), previous.term) {
+            return disagree(state, from, previous.index, round, effects);
         }
         let conflict = log.conflict(previous.index + 1, &entries);
         let replaced = self.rules.replaces_from(previous.index, conflict);
@@ -261,6 +272,23 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
             round,
         };
         effects.send(from, message);
+    }
+
+    /// A leader has committed. If the log is the leader's, as far as that has told of it, there is no more to say.
+    pub(super) fn hear_of_commit(
+        &self,
+        state: &mut State<M>,
+        from: ProcessId,
+        last: Position,
+        commit: Index,
+        effects: &mut Effects<Self>,
+    ) {
+        let is_covered = last.index < state.log.before().index;
+        if !is_covered && !self.rules.matches(state.log.term(last.index), last.term) {
+            return disagree(state, from, last.index, 0, effects);
+        }
+        let commit = self.rules.commits_to(commit, last.index);
+        self.advance(state, commit, effects);
     }
 
     /// A follower's log agrees with the leader's.
@@ -286,10 +314,10 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         }
         progress.agrees(matched);
         let committed = self.commit_what_a_quorum_has(me, state, matched, effects);
-        if !is_piped && !committed {
-            self.send_entries(state, from, effects);
+        match is_piped || committed {
+            true => self.send_ahead(state, from, effects),
+            false => self.bring_up_to_date(state, from, effects),
         }
-        self.send_ahead(state, from, effects);
     }
 
     /// It does not agree there: the leader looks for where it does, a term at a time.
@@ -327,6 +355,26 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         *sending = Sending::Probe;
         self.send_entries(state, from, effects);
     }
+}
+
+/// Its log is not the leader's at this index.
+fn disagree<M: StateMachine, R: Rules>(
+    state: &State<M>,
+    leader: ProcessId,
+    index: Index,
+    round: u64,
+    effects: &mut Effects<Raft<M, R>>,
+) {
+    let log = &state.log;
+    let first = log.first_of_run(index);
+    let message = Message::NotAppended {
+        term: state.term,
+        rejected: index,
+        conflict: log.term(index),
+        first: first.unwrap_or(log.last().index + 1).min(index),
+        round,
+    };
+    effects.send(leader, message);
 }
 
 /// Why somebody who does not lead refuses.

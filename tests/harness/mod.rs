@@ -142,7 +142,7 @@ where
                 Effect::Append(record) => node.lazy.push(record.clone()),
                 _ => {}
             }
-            released.extend(node.hold_back.push(effect));
+            node.hold_back.push(effect, &mut released);
         }
         let timers: BTreeSet<P::Timer> = self.protocol.timers(state).into_iter().collect();
         assert_eq!(node.timers, timers, "timers set, and read off the state");
@@ -156,7 +156,7 @@ where
         self.nodes[me.index()].outputs[told..].to_vec()
     }
 
-    fn release(&mut self, from: ProcessId, releases: Vec<Release<P>>) {
+    fn release(&mut self, from: ProcessId, releases: impl IntoIterator<Item = Release<P>>) {
         for release in releases {
             match release {
                 Release::Send { to, message } => {

@@ -237,7 +237,7 @@ impl<P: AnyRaft> Cluster<P> {
                     Effect::ReportDurable(_) | Effect::Send { .. } | Effect::Emit(_) => {}
                 }
                 self.transcript.wrote(me, &effect);
-                released.extend(server.hold_back.push(effect));
+                server.hold_back.push(effect, &mut released);
             }
             let timers: BTreeSet<Timer> = self.protocol.timers(state).into_iter().collect();
             assert_eq!(server.timers, timers, "timers set, and read off the state");
@@ -259,7 +259,7 @@ impl<P: AnyRaft> Cluster<P> {
     fn release(
         &mut self,
         from: ProcessId,
-        releases: Vec<Release<P>>,
+        releases: impl IntoIterator<Item = Release<P>>,
         inputs: &mut VecDeque<Input<P>>,
     ) {
         let mut reports = Vec::new();

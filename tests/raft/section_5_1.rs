@@ -18,6 +18,11 @@ fn requests(term: Term) -> Vec<Message> {
             commit: 1,
             round: 0,
         },
+        Message::Commit {
+            term,
+            last: position(7, 7),
+            commit: 1,
+        },
         Message::InstallSnapshot {
             term,
             last: position(7, 7),
@@ -106,7 +111,7 @@ fn whatever_message_tells_of_a_higher_term_a_server_in_any_role_follows_into_it(
 
 #[test]
 fn only_who_sends_what_leaders_send_is_taken_for_the_leader_of_a_higher_term() {
-    for (message, leads) in requests(9).into_iter().zip([false, true, true]) {
+    for (message, leads) in requests(9).into_iter().zip([false, true, true, true]) {
         for mut cluster in in_each_role() {
             cluster.receive(TWO, ONE, message.clone());
             let leader = leads.then_some(TWO);

@@ -19,6 +19,15 @@ fn append(term: Term, previous: (Term, u64), terms: &[Term], commit: u64) -> Mes
     }
 }
 
+/// What the leader of term 9 sends that has committed to `commit`, to who lacks nothing.
+fn commit(last: (Term, u64), commit: u64) -> Message {
+    Message::Commit {
+        term: 9,
+        last: position(last.0, last.1),
+        commit,
+    }
+}
+
 fn appended(term: Term, matched: u64) -> Message {
     Message::Appended {
         term,
@@ -111,6 +120,46 @@ fn followers_learn_what_is_committed_with_the_next_message_and_apply_it_in_order
         last: 3,
     };
     assert_eq!(told(&effects), [committed]);
+}
+
+#[test]
+fn who_lacks_nothing_is_told_of_a_commit_and_does_not_answer() {
+    let mut cluster = Cluster::led(3);
+    cluster.propose(ONE, [command(3)]);
+    cluster.deliver(ONE, TWO);
+    cluster.deliver(TWO, ONE);
+    let told = Message::Commit {
+        term: 1,
+        last: position(1, 2),
+        commit: 2,
+    };
+    assert_eq!(cluster.in_flight(ONE, TWO), [told]);
+    let effects = cluster.deliver(ONE, TWO);
+    assert_eq!(cluster.state(TWO).commit, 2);
+    assert_eq!(sent(&effects), []);
+}
+
+#[test]
+fn who_lacks_something_answers_a_commit_that_it_does_and_commits_nothing() {
+    for (last, answer) in [
+        ((2, 4), not_appended(4, None, 4)),
+        ((2, 6), not_appended(6, None, 4)),
+        ((2, 3), not_appended(3, Some(1), 1)),
+    ] {
+        let mut cluster = Cluster::on(vec![disk(9, &[1, 1, 1]); 3]);
+        let effects = cluster.receive(TWO, ONE, commit(last, 3));
+        assert_eq!(sent(&effects), [(TWO, answer)], "{last:?}");
+        assert_eq!(cluster.state(ONE).commit, 0);
+    }
+}
+
+#[test]
+fn an_entry_whose_message_was_lost_is_found_missing_when_a_later_one_is_committed() {
+    let mut cluster = Cluster::led(3);
+    cluster.propose(ONE, [command(1)]);
+    cluster.lose(|envelope| envelope.to == TWO);
+    cluster.settle();
+    assert_eq!(cluster.applied(TWO), [1]);
 }
 
 #[test]
@@ -311,11 +360,26 @@ fn a_follower_commits_no_further_than_its_log_is_known_to_agree() {
 }
 
 #[test]
+fn a_follower_that_is_told_of_a_commit_commits_no_further_than_its_log_is_known_to_agree() {
+    for (last, told, expected) in [
+        ((1, 1), 4, 1),
+        ((2, 3), 4, 3),
+        ((2, 4), 3, 3),
+        ((0, 0), 4, 0),
+    ] {
+        let mut cluster = Cluster::on(vec![disk(9, &[1, 2, 2, 2]); 3]);
+        cluster.receive(TWO, ONE, commit(last, told));
+        assert_eq!(cluster.state(ONE).commit, expected, "{last:?} {told}");
+    }
+}
+
+#[test]
 fn a_commit_index_never_decreases() {
     let mut cluster = Cluster::on(vec![disk(9, &[1, 2, 2]); 3]);
     cluster.receive(TWO, ONE, append(9, (2, 3), &[], 3));
     cluster.receive(TWO, ONE, append(9, (2, 2), &[], 2));
     cluster.receive(TWO, ONE, append(9, (2, 3), &[], 0));
+    cluster.receive(TWO, ONE, commit((2, 3), 2));
     assert_eq!(cluster.state(ONE).commit, 3);
     assert_eq!(cluster.applied(ONE), [11, 22, 23]);
 }

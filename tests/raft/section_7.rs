@@ -378,6 +378,22 @@ fn entries_that_a_snapshot_covers_are_passed_over() {
 }
 
 #[test]
+fn a_late_word_of_what_a_snapshot_covers_changes_nothing_and_is_not_answered() {
+    let mut cluster = Cluster::on(vec![disk(9, &[]); 3]);
+    install_all(&mut cluster, (1, 3), &[5]);
+    let before = cluster.state(ONE).clone();
+    let (last, commit) = (position(1, 2), 2);
+    let late = Message::Commit {
+        term: 9,
+        last,
+        commit,
+    };
+    let effects = cluster.receive(TWO, ONE, late);
+    assert_eq!(*cluster.state(ONE), before);
+    assert_eq!(sent(&effects), []);
+}
+
+#[test]
 fn who_has_a_snapshot_votes_by_where_it_ends() {
     let mut cluster = Cluster::on(vec![disk(9, &[]); 3]);
     install_all(&mut cluster, (5, 3), &[5]);

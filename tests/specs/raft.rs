@@ -51,6 +51,7 @@ impl Spec for RaftSpec {
         ("CountVote", "election-two"),
         ("StepDown", "election-two"),
         ("TakeEntries", "two"),
+        ("HearOfCommit", "two"),
         ("CountAppended", "two"),
         ("BackOff", "two-crash"),
         ("Heartbeat", "heartbeats"),
@@ -530,6 +531,18 @@ fn message(envelope: &Envelope<Message<Register>>) -> Value {
                 ("leaderCommit", (*commit).into()),
             ],
         ),
+        Message::Commit {
+            last: Position { term, index },
+            commit,
+            ..
+        } => (
+            "Commit",
+            vec![
+                ("lastLogIndex", (*index).into()),
+                ("lastLogTerm", (*term).into()),
+                ("leaderCommit", (*commit).into()),
+            ],
+        ),
         Message::Appended {
             matched, round: 0, ..
         } => ("Appended", vec![("matched", (*matched).into())]),
@@ -587,7 +600,7 @@ fn log(log: &Log<u8>) -> Value {
 
 fn entries(entries: &Entries<u8>) -> Value {
     let batches = entries.batches();
-    let entries = batches.flat_map(|batch| batch.iter().map(|of| entry(batch.term, of)));
+    let entries = batches.flat_map(|batch| batch.iter().map(|of| entry(batch.term(), of)));
     Value::sequence(entries)
 }
 

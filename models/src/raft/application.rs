@@ -414,7 +414,9 @@ where
             || !self.replicates
                 && matches!(
                     envelope.message,
-                    Message::AppendEntries { .. } | Message::InstallSnapshot { .. }
+                    Message::AppendEntries { .. }
+                        | Message::Commit { .. }
+                        | Message::InstallSnapshot { .. }
                 )
     }
 
@@ -437,6 +439,7 @@ where
             | Message::Received { term: of, .. } => *of < term,
             Message::RequestVote { .. }
             | Message::AppendEntries { .. }
+            | Message::Commit { .. }
             | Message::InstallSnapshot { .. } => false,
         }
     }

@@ -18,7 +18,7 @@ pub const LEADS_FOR_GOOD: &str = "once faults end, all that are up come to follo
 /// Progress: of followers that lag, by what is in the log and by snapshots.
 pub const CATCHES_UP: &str = "once faults end, whoever is up comes to have what is committed";
 /// Progress: of logs.
-pub const COMMITS: &str = "once faults end, what a leader has taken is committed by all that are up, or it leads no longer";
+pub const COMMITS: &str = "once faults end, all commit what a leader takes, or it leads no more";
 /// Progress: of commands.
 pub const APPLIES: &str = "once faults end, what is asked again is applied by all that are up";
 

@@ -150,7 +150,7 @@ fn renamed_record(record: &Record<Register>, rename: Rename<'_>) -> Record<Regis
 fn renamed_message(message: &Message<Register>, rename: Rename<'_>) -> Message<Register> {
     let mut message = message.clone();
     match &mut message {
-        Message::RequestVote { term, last } => {
+        Message::RequestVote { term, last } | Message::Commit { term, last, .. } => {
             *term = rename(Kind::Current, *term);
             *last = renamed_position(*last, rename);
         }

@@ -185,7 +185,7 @@ impl<P: Protocol + 'static> Stepping<'_, P> {
         for effect in effects.take() {
             self.note(&effect);
             if !self.waits_already(&effect) {
-                releases.extend(self.process.hold_back.push(effect));
+                self.process.hold_back.push(effect, &mut releases);
             }
         }
         let mut reports = self.release(releases);
@@ -247,7 +247,7 @@ impl<P: Protocol + 'static> Stepping<'_, P> {
     }
 
     /// Carries out releases. Reports of durability are the caller's to make, when all else is done.
-    fn release(&mut self, releases: Vec<Release<P>>) -> Vec<u64> {
+    fn release(&mut self, releases: impl IntoIterator<Item = Release<P>>) -> Vec<u64> {
         let from = self.process.id;
         let mut reports = Vec::new();
         for release in releases {
