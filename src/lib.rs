@@ -12,6 +12,8 @@
 //! * [`two_phase_commit`] is two-phase commit with presumed abort.
 //! * [`three_phase_commit`] is three-phase commit with its termination protocol.
 //! * [`paxos`] is single-decree Paxos.
+//! * [`raft`] is Raft: a replicated log.
+//! * [`storage`] keeps what processes write.
 //!
 //! # What a driver owes a protocol
 //!
@@ -38,5 +40,6 @@ pub mod atomic_commit;
 pub mod paxos;
 pub mod protocol;
 pub mod raft;
+pub mod storage;
 pub mod three_phase_commit;
 pub mod two_phase_commit;

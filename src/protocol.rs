@@ -106,6 +106,10 @@ pub trait Protocol {
     /// Folds one record into what a disk holds. Total: any record may follow any other.
     fn apply(durable: &mut Self::Durable, record: &Self::Record);
 
+    /// The fewest records whose fold is this, in an order in which they may be written: what a disk may hold in place of all
+    /// that was written before.
+    fn records(durable: &Self::Durable) -> Vec<Self::Record>;
+
     /// What `state` believes that the disk holds once all its records are durable. Checked: the fold
     /// of the pending records onto the durable ones equals this.
     fn durable(&self, state: &Self::State) -> Self::Durable;

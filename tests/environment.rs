@@ -49,6 +49,9 @@ impl Protocol for Script {
     fn apply(durable: &mut Vec<u8>, record: &u8) {
         durable.push(*record);
     }
+    fn records(durable: &Vec<u8>) -> Vec<u8> {
+        durable.clone()
+    }
     fn durable(&self, state: &Vec<u8>) -> Vec<u8> {
         state.clone()
     }

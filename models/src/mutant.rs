@@ -133,6 +133,10 @@ impl<P: Protocol> Protocol for Mutated<P> {
         P::apply(durable, record);
     }
 
+    fn records(durable: &P::Durable) -> Vec<P::Record> {
+        P::records(durable)
+    }
+
     fn durable(&self, state: &P::State) -> P::Durable {
         self.protocol.durable(state)
     }

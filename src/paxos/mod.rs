@@ -379,6 +379,19 @@ impl<V: Data, R: Rules> Protocol for Paxos<V, R> {
         }
     }
 
+    fn records(durable: &Durable<V>) -> Vec<Record<V>> {
+        let campaign = durable.campaign.clone();
+        let campaign = campaign.map(|(ballot, proposal)| Record::Campaign { ballot, proposal });
+        let accepted = durable.accepted.clone();
+        let accepted = accepted.map(|(ballot, value)| Record::Accepted { ballot, value });
+        let promised = durable.promised.map(|ballot| Record::Promised { ballot });
+        campaign
+            .into_iter()
+            .chain(accepted)
+            .chain(promised)
+            .collect()
+    }
+
     fn durable(&self, state: &State<V>) -> Durable<V> {
         match state {
             State::Proposer(proposer) => Durable {

@@ -586,6 +586,31 @@ impl<M: StateMachine, R: Rules> Protocol for Raft<M, R> {
         }
     }
 
+    fn records(durable: &Durable<M>) -> Vec<Record<M>> {
+        let Durable {
+            term,
+            voted_for,
+            log,
+            snapshot,
+        } = durable;
+        let (term, voted_for) = (*term, *voted_for);
+        let mut records = Vec::new();
+        if (term, voted_for) != (0, None) {
+            records.push(Record::Term { term, voted_for });
+        }
+        let snapshot = snapshot.iter().map(|snapshot| Record::Snapshot {
+            snapshot: Arc::clone(snapshot),
+            keeps_suffix: false,
+        });
+        records.extend(snapshot);
+        let after = log.before().index;
+        let (entries, _) = log.slice(after + 1, usize::MAX, |_| 0);
+        if !entries.is_empty() {
+            records.push(Record::Append { after, entries });
+        }
+        records
+    }
+
     fn durable(&self, state: &State<M>) -> Durable<M> {
         Durable {
             term: state.term,

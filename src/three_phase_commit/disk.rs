@@ -82,4 +82,22 @@ impl Durable {
         };
         self.transactions.insert(*transaction, remembered);
     }
+
+    /// The fewest records whose fold this is.
+    pub fn records(&self) -> Vec<Record> {
+        let epoch = self.epoch;
+        let started = (epoch > 0).then_some(Record::Started { epoch });
+        let transactions = self.transactions.iter().map(|(transaction, remembered)| {
+            let transaction = *transaction;
+            match remembered {
+                Remembered::Prepared { participants } => Record::Prepared {
+                    transaction,
+                    participants: participants.clone(),
+                },
+                Remembered::Committed => Record::Committed { transaction },
+                Remembered::Aborted => Record::Aborted { transaction },
+            }
+        });
+        started.into_iter().chain(transactions).collect()
+    }
 }

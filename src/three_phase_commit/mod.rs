@@ -292,6 +292,10 @@ impl<R: Rules> Protocol for ThreePhaseCommit<R> {
         durable.apply(record);
     }
 
+    fn records(durable: &Durable) -> Vec<Record> {
+        durable.records()
+    }
+
     fn durable(&self, state: &State) -> Durable {
         state.durable()
     }

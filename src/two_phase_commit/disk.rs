@@ -98,6 +98,43 @@ impl Durable {
     }
 }
 
+impl Durable {
+    /// The fewest records whose fold this is.
+    pub fn records(&self) -> Vec<Record> {
+        let Self {
+            epoch,
+            committed,
+            statuses,
+            watermark,
+        } = self;
+        let started = (*epoch > 0).then_some(Record::Started { epoch: *epoch });
+        let commits = committed.iter().map(|(transaction, participants)| {
+            let (transaction, participants) = (*transaction, participants.clone());
+            Record::Commit {
+                transaction,
+                participants,
+            }
+        });
+        let below = *watermark;
+        let retired = (below != TransactionId::default()).then_some(Record::Retired { below });
+        let statuses = statuses.iter().filter_map(|(transaction, status)| {
+            let transaction = *transaction;
+            Some(match status {
+                // No record says so.
+                Status::Working => return None,
+                Status::Prepared { peers } => {
+                    let peers = peers.clone();
+                    Record::Prepared { transaction, peers }
+                }
+                Status::Committed => Record::Committed { transaction },
+                Status::Aborted => Record::Aborted { transaction },
+            })
+        });
+        let coordinators = started.into_iter().chain(commits);
+        coordinators.chain(retired).chain(statuses).collect()
+    }
+}
+
 /// Forgets outcomes below a watermark. What is still in progress stays.
 pub(super) fn forget_finished(
     statuses: &mut BTreeMap<TransactionId, Status>,

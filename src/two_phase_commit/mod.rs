@@ -240,6 +240,10 @@ impl<R: Rules> Protocol for TwoPhaseCommit<R> {
         durable.apply(record);
     }
 
+    fn records(durable: &Durable) -> Vec<Record> {
+        durable.records()
+    }
+
     fn durable(&self, state: &State) -> Durable {
         match state {
             State::Coordinator(coordinator) => coordinator.durable(),

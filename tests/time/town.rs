@@ -163,6 +163,10 @@ impl Protocol for Town {
         durable.0.insert(*record);
     }
 
+    fn records(heard: &Heard) -> Vec<ProcessId> {
+        heard.0.iter().copied().collect()
+    }
+
     fn durable(&self, citizen: &Citizen) -> Heard {
         citizen.heard.clone()
     }

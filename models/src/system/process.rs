@@ -239,6 +239,11 @@ impl<P: Protocol + 'static> Stepping<'_, P> {
         let mut reports = Vec::new();
         for pending in flushed {
             P::apply(&mut self.process.durable, &pending.record);
+            debug_assert_eq!(
+                rewritten::<P>(&self.process.durable),
+                self.process.durable,
+                "what is on a disk, and what it would be if it were written anew"
+            );
             let durable = Event::Durable(self.process.id, pending.record);
             self.events.push(durable);
             reports.extend(self.release(pending.releases));
@@ -262,4 +267,13 @@ impl<P: Protocol + 'static> Stepping<'_, P> {
         }
         reports
     }
+}
+
+/// What a disk holds whose records are replaced by the fewest that say the same.
+fn rewritten<P: Protocol>(durable: &P::Durable) -> P::Durable {
+    let mut rewritten = P::Durable::default();
+    for record in P::records(durable) {
+        P::apply(&mut rewritten, &record);
+    }
+    rewritten
 }

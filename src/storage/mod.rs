@@ -1,0 +1,347 @@
+//! Storage: what processes have written is read back after a crash.
+//!
+//! A [`Store`] is the disk of one node. All processes of the node share it, each with a log of its own; a [`Batch`] of what
+//! they write is one transaction, and one sync. What was written is durable when [`Store::write`] returns, and then it
+//! is all there or, if the power fails before, none of it is. A [`Writer`] makes one batch of all that many ask it to write
+//! while it syncs: group commit.
+//!
+//! What a process reads back is its records in the order in which it wrote them; their fold
+//! ([`Protocol::apply`]) is what it starts with. When its log has grown long, it is replaced by the fewest records of the
+//! same fold ([`Protocol::records`]).
+//!
+//! # What is refused
+//!
+//! A store belongs to one node of one cluster, which runs one protocol: its [`Identity`]. A node that finds another's is
+//! not started on it, nor on an empty one, unless it is new: a member that has forgotten what it promised is as bad
+//! as one that lies. Damage, and versions that are not known, are refused too: see [`Error`]. After an error nothing more is
+//! written: a sync that has failed says nothing about what is on disk, and to try it again says no more.
+//!
+//! # On disk
+//!
+//! One file, of [redb]: a table with the identity, and one with the records, by process and number. A record is a byte with
+//! its version and then its [postcard] encoding.
+//!
+//! [postcard]: https://docs.rs/postcard
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use redb::{Builder, Database, ReadableDatabase, TableDefinition};
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::{ProcessId, Protocol};
+
+mod directory;
+mod error;
+mod forgetful;
+mod record;
+mod writer;
+
+pub use error::Error;
+pub use forgetful::{ForgetfulDisk, Survives};
+pub use record::VERSION;
+pub use redb::StorageBackend as Disk;
+pub use writer::{Refused, Writer};
+
+/// How the tables are laid out. Another is refused.
+const FORMAT: u64 = 1;
+
+const IDENTITY: TableDefinition<&str, &[u8]> = TableDefinition::new("identity");
+const FORMAT_KEY: &str = "format";
+const IDENTITY_KEY: &str = "identity";
+/// Whether nobody has it open: there is something.
+const CLOSED_KEY: &str = "closed";
+/// By process, and by the record's number in its log.
+const RECORDS: TableDefinition<(u16, u64), &[u8]> = TableDefinition::new("records");
+
+/// How much of the file is kept in memory, in bytes: records are written once and read once.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// Whose a store is.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The node's number in it.
+    pub node: u64,
+    /// What its processes run.
+    pub protocol: String,
+}
+
+/// What was found when a store was opened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Recovery {
+    /// Whether it had not been closed ([`Store::close`]): of what was being written then nothing is left, or all. It
+    /// was reported durable to nobody.
+    pub was_interrupted: bool,
+    /// How many records there are, of all processes.
+    pub records: u64,
+}
+
+/// What is written at once: all of it, or none.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Batch(Vec<(ProcessId, Write)>);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Write {
+    Append(Vec<u8>),
+    Replace(Vec<Vec<u8>>),
+}
+
+impl Batch {
+    /// Nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a record at the end of a process's log.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be encoded.
+    pub fn append<P: Protocol>(
+        &mut self,
+        process: ProcessId,
+        record: &P::Record,
+    ) -> Result<(), Error> {
+        let write = Write::Append(record::encode(record)?);
+        self.0.push((process, write));
+        Ok(())
+    }
+
+    /// Puts these records in the place of a process's log: the fewest whose fold is the same.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be encoded.
+    pub fn replace<P: Protocol>(
+        &mut self,
+        process: ProcessId,
+        durable: &P::Durable,
+    ) -> Result<(), Error> {
+        let records = P::records(durable);
+        let encoded = records.iter().map(record::encode).collect::<Result<_, _>>();
+        self.0.push((process, Write::Replace(encoded?)));
+        Ok(())
+    }
+
+    /// Puts what another has behind what this has.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Whether nothing is written.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The disk of a node.
+#[derive(Debug)]
+pub struct Store {
+    database: Database,
+    /// The number of each process's next record.
+    next: BTreeMap<u16, u64>,
+    has_failed: bool,
+}
+
+impl Store {
+    /// A new node's store, in a directory that is empty or does not exist.
+    ///
+    /// # Errors
+    ///
+    /// If there is something in the directory, or it cannot be written.
+    pub fn create(directory: &Path, identity: &Identity) -> Result<Self, Error> {
+        Self::create_on(directory::create(directory)?, identity)
+    }
+
+    /// The store of a node that has run before.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is another's, or it is damaged, or in use.
+    pub fn open(directory: &Path, identity: &Identity) -> Result<(Self, Recovery), Error> {
+        Self::open_on(directory::open(directory)?, identity)
+    }
+
+    /// A new node's store, on a disk that is empty.
+    ///
+    /// # Errors
+    ///
+    /// If there is something on the disk, or it cannot be written.
+    pub fn create_on(disk: impl Disk, identity: &Identity) -> Result<Self, Error> {
+        if disk.len()? != 0 {
+            return Err(Error::NotEmpty);
+        }
+        let database = builder().create_with_backend(disk)?;
+        let transaction = database.begin_write()?;
+        {
+            let mut table = transaction.open_table(IDENTITY)?;
+            table.insert(FORMAT_KEY, &FORMAT.to_le_bytes()[..])?;
+            let identity = postcard::to_stdvec(identity).map_err(Error::NotEncoded)?;
+            table.insert(IDENTITY_KEY, &identity[..])?;
+            transaction.open_table(RECORDS)?;
+        }
+        transaction.commit()?;
+        Ok(Self {
+            database,
+            next: BTreeMap::new(),
+            has_failed: false,
+        })
+    }
+
+    /// The store of a node that has run before, on its disk.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is another's, or it is damaged, or in use.
+    pub fn open_on(disk: impl Disk, identity: &Identity) -> Result<(Self, Recovery), Error> {
+        if disk.len()? == 0 {
+            return Err(Error::Empty);
+        }
+        let mut builder = builder();
+        // All of it is read anyway. This way what is damaged is refused, and not taken for a file that was closed.
+        builder.set_check_integrity_on_open(true);
+        let database = builder.create_with_backend(disk)?;
+        check_identity(&database, identity)?;
+        let was_interrupted = open_for_writing(&database)?;
+        let mut next = BTreeMap::new();
+        let mut records = 0;
+        let transaction = database.begin_read()?;
+        for entry in transaction.open_table(RECORDS)?.range::<(u16, u64)>(..)? {
+            let (process, number) = entry?.0.value();
+            let expected = next.insert(process, number + 1);
+            if expected.is_some_and(|expected| expected != number) {
+                return Err(Error::Missing {
+                    process: ProcessId(process),
+                    number: number - 1,
+                });
+            }
+            records += 1;
+        }
+        let recovery = Recovery {
+            was_interrupted,
+            records,
+        };
+        let store = Self {
+            database,
+            next,
+            has_failed: false,
+        };
+        Ok((store, recovery))
+    }
+
+    /// What a process has written, in order.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or was not written by this version.
+    pub fn read<P: Protocol>(&self, process: ProcessId) -> Result<Vec<P::Record>, Error> {
+        let transaction = self.database.begin_read()?;
+        let table = transaction.open_table(RECORDS)?;
+        let mut records = Vec::new();
+        for entry in table.range((process.0, 0)..=(process.0, u64::MAX))? {
+            let (key, bytes) = entry?;
+            let (_, number) = key.value();
+            records.push(record::decode(process, number, bytes.value())?);
+        }
+        Ok(records)
+    }
+
+    /// Writes a batch: it is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be written: then nobody knows whether it is durable, and nothing more is written.
+    pub fn write(&mut self, batch: Batch) -> Result<(), Error> {
+        if self.has_failed {
+            return Err(Error::Stopped);
+        }
+        let written = self.commit(batch);
+        self.has_failed = written.is_err();
+        written
+    }
+
+    /// Notes that it was not interrupted.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be written, now or before.
+    pub fn close(self) -> Result<(), Error> {
+        if self.has_failed {
+            return Err(Error::Stopped);
+        }
+        let transaction = self.database.begin_write()?;
+        transaction
+            .open_table(IDENTITY)?
+            .insert(CLOSED_KEY, &[][..])?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn commit(&mut self, batch: Batch) -> Result<(), Error> {
+        let transaction = self.database.begin_write()?;
+        {
+            let mut table = transaction.open_table(RECORDS)?;
+            for (ProcessId(process), write) in batch.0 {
+                let next = self.next.entry(process).or_insert(0);
+                let records = match write {
+                    Write::Append(record) => vec![record],
+                    Write::Replace(records) => {
+                        table.retain_in((process, 0)..(process, *next), |_, _| false)?;
+                        records
+                    }
+                };
+                for record in records {
+                    table.insert((process, *next), &record[..])?;
+                    *next += 1;
+                }
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+/// Notes that it is open. Returns whether it was not closed before.
+fn open_for_writing(database: &Database) -> Result<bool, Error> {
+    let transaction = database.begin_write()?;
+    let was_closed = transaction
+        .open_table(IDENTITY)?
+        .remove(CLOSED_KEY)?
+        .is_some();
+    transaction.commit()?;
+    Ok(!was_closed)
+}
+
+/// Refuses a store of another layout, and another's.
+fn check_identity(database: &Database, expected: &Identity) -> Result<(), Error> {
+    let transaction = database.begin_read()?;
+    let table = match transaction.open_table(IDENTITY) {
+        // Nobody ever got as far as to name it: nothing was reported durable.
+        Err(redb::TableError::TableDoesNotExist(_)) => return Err(Error::Empty),
+        table => table?,
+    };
+    let format = table.get(FORMAT_KEY)?;
+    let format = format.and_then(|bytes| Some(u64::from_le_bytes(bytes.value().try_into().ok()?)));
+    if format != Some(FORMAT) {
+        let found = format.unwrap_or_default();
+        return Err(Error::Format { found });
+    }
+    let found = table.get(IDENTITY_KEY)?;
+    let found = found.and_then(|bytes| postcard::from_bytes::<Identity>(bytes.value()).ok());
+    match found {
+        Some(found) if found == *expected => Ok(()),
+        Some(found) => Err(Error::Foreign {
+            found,
+            expected: expected.clone(),
+        }),
+        None => Err(Error::Damaged("its identity cannot be read".to_owned())),
+    }
+}

@@ -1,0 +1,303 @@
+//! What is on a disk: golden bytes, so that what one version has written the next one reads; and what is refused.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use quorate::atomic_commit::TransactionId;
+use quorate::paxos::{self, Ballot, Paxos};
+use quorate::protocol::{ProcessId, Protocol};
+use quorate::raft::{
+    Batch as Entries, Chunk, Entry, Origin, Position, Raft, Record, Sessions, Snapshot,
+    StateMachine,
+};
+use quorate::storage::{Batch, Error, ForgetfulDisk, Identity, Store, Survives};
+use quorate::three_phase_commit::{self, ThreePhaseCommit};
+use quorate::two_phase_commit::{self, TwoPhaseCommit};
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+const IDENTITY: TableDefinition<&str, &[u8]> = TableDefinition::new("identity");
+const RECORDS: TableDefinition<(u16, u64), &[u8]> = TableDefinition::new("records");
+
+/// A state machine that keeps the last byte.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+struct Byte(u8);
+
+impl StateMachine for Byte {
+    type Command = u8;
+    type Query = ();
+    type Reply = u8;
+    type Chunk = u8;
+
+    fn apply(&mut self, command: &u8) -> u8 {
+        self.0 = *command;
+        self.0
+    }
+    fn query(&self, (): &()) -> u8 {
+        self.0
+    }
+    fn snapshot(&self) -> Vec<u8> {
+        vec![self.0]
+    }
+    fn restore(chunks: &[u8]) -> Option<Self> {
+        chunks.first().copied().map(Self)
+    }
+    fn size(_: &u8) -> usize {
+        1
+    }
+}
+
+fn identity() -> Identity {
+    Identity {
+        cluster: "golden".to_owned(),
+        node: 1,
+        protocol: "any".to_owned(),
+    }
+}
+
+/// A store with these records, that is closed.
+fn written<P: Protocol>(records: &[P::Record]) -> ForgetfulDisk {
+    let disk = ForgetfulDisk::new();
+    let mut store = Store::create_on(disk.clone(), &identity()).expect("an empty disk");
+    let mut batch = Batch::new();
+    for record in records {
+        let appended = batch.append::<P>(ProcessId(2), record);
+        appended.expect("it can be encoded");
+    }
+    store.write(batch).expect("there is room");
+    store.close().expect("there is room");
+    disk.crash(|_| Survives::Not)
+}
+
+fn database(disk: &ForgetfulDisk) -> Database {
+    let copy = disk.crash(|_| Survives::Whole);
+    let opened = Builder::new().create_with_backend(copy);
+    opened.expect("it was closed")
+}
+
+/// What is on disk of each record.
+fn bytes<P: Protocol>(records: &[P::Record]) -> Vec<String> {
+    let disk = written::<P>(records);
+    let (store, _) = Store::open_on(disk.clone(), &identity()).expect("its own");
+    let read = store.read::<P>(ProcessId(2)).expect("they can be read");
+    assert!(read == records, "{read:?}, not {records:?}");
+    let database = database(&disk);
+    let transaction = database.begin_read().expect("it can be read");
+    let table = transaction.open_table(RECORDS).expect("there is one");
+    let entries = table.iter().expect("it can be read");
+    let entries = entries.zip(0..).map(|(entry, number)| {
+        let (key, bytes) = entry.expect("it can be read");
+        assert_eq!(key.value(), (2, number));
+        let mut hex = String::new();
+        for byte in bytes.value() {
+            write!(hex, "{byte:02x}").expect("to a string");
+        }
+        hex
+    });
+    entries.collect()
+}
+
+const TRANSACTION: TransactionId = TransactionId {
+    epoch: 3,
+    number: 300,
+};
+
+#[test]
+fn records_of_two_phase_commit_have_these_bytes() {
+    use two_phase_commit::Record;
+    let transaction = TRANSACTION;
+    let some = BTreeSet::from([ProcessId(1), ProcessId(2)]);
+    let records = [
+        Record::Started { epoch: 3 },
+        Record::Commit {
+            transaction,
+            participants: some.clone(),
+        },
+        Record::End { transaction },
+        Record::Prepared {
+            transaction,
+            peers: some,
+        },
+        Record::Committed { transaction },
+        Record::Aborted { transaction },
+        Record::Retired { below: transaction },
+    ];
+    let golden = [
+        "010003",
+        "010103ac02020102",
+        "010203ac02",
+        "010303ac02020102",
+        "010403ac02",
+        "010503ac02",
+        "010603ac02",
+    ];
+    assert_eq!(bytes::<TwoPhaseCommit>(&records), golden);
+}
+
+#[test]
+fn records_of_three_phase_commit_have_these_bytes() {
+    use three_phase_commit::Record;
+    let transaction = TRANSACTION;
+    let records = [
+        Record::Started { epoch: 3 },
+        Record::Prepared {
+            transaction,
+            participants: BTreeSet::from([ProcessId(1), ProcessId(2)]),
+        },
+        Record::Committed { transaction },
+        Record::Aborted { transaction },
+    ];
+    let golden = ["010003", "010103ac02020102", "010203ac02", "010303ac02"];
+    assert_eq!(bytes::<ThreePhaseCommit>(&records), golden);
+}
+
+#[test]
+fn records_of_paxos_have_these_bytes() {
+    use paxos::Record;
+    let ballot = Ballot {
+        round: 5,
+        proposer: ProcessId(1),
+    };
+    let value = "v".to_owned();
+    let proposal = value.clone();
+    let records = [
+        Record::Campaign { ballot, proposal },
+        Record::Promised { ballot },
+        Record::Accepted { ballot, value },
+    ];
+    let golden = ["010005010176", "01010501", "010205010176"];
+    assert_eq!(bytes::<Paxos<String>>(&records), golden);
+}
+
+#[test]
+fn records_of_raft_have_these_bytes() {
+    let entry = |origin| Entry::Command { origin, command: 9 };
+    let origin = Origin {
+        session: 7,
+        sequence: 8,
+    };
+    let entries = vec![
+        Entry::NoOp,
+        Entry::OpenSession { ticket: 6 },
+        entry(None),
+        entry(Some(origin)),
+    ];
+    let mut sessions = Sessions::default();
+    sessions.open(7, 10);
+    let records = [
+        Record::Term {
+            term: 4,
+            voted_for: Some(ProcessId(2)),
+        },
+        Record::Term {
+            term: 5,
+            voted_for: None,
+        },
+        Record::Append {
+            after: 1,
+            entries: Entries::new(4, entries).into(),
+        },
+        Record::Snapshot {
+            snapshot: Arc::new(Snapshot {
+                last: Position { term: 4, index: 5 },
+                chunks: vec![Chunk::Sessions(sessions), Chunk::Machine(9)],
+            }),
+            keeps_suffix: true,
+        },
+    ];
+    let golden = [
+        "0100040102",
+        "01000500",
+        "0101010104040001060200090201070809",
+        "0102040502000107070000010901",
+    ];
+    assert_eq!(bytes::<Raft<Byte>>(&records), golden);
+}
+
+/// Opens a store in which something was changed behind its back.
+fn opened_after(
+    change: impl Fn(&mut redb::Table<&str, &[u8]>, &mut redb::Table<(u16, u64), &[u8]>),
+) -> Error {
+    let promised = |round| paxos::Record::Promised {
+        ballot: Ballot {
+            round,
+            proposer: ProcessId(1),
+        },
+    };
+    let disk = written::<Paxos<String>>(&[promised(1), promised(2), promised(3)]);
+    let changed = disk.crash(|_| Survives::Whole);
+    let database = Builder::new().create_with_backend(changed.clone());
+    let database = database.expect("it was closed");
+    let transaction = database.begin_write().expect("it can be written");
+    {
+        let mut identity = transaction.open_table(IDENTITY).expect("there is one");
+        let mut records = transaction.open_table(RECORDS).expect("there is one");
+        change(&mut identity, &mut records);
+    }
+    transaction.commit().expect("there is room");
+    drop(database);
+    let opened = Store::open_on(changed, &identity());
+    opened
+        .and_then(|(store, _)| store.read::<Paxos<String>>(ProcessId(2)))
+        .expect_err("it is not as it was written")
+}
+
+#[test]
+fn what_another_version_has_written_is_refused_and_says_which() {
+    let error = opened_after(|identity, _| {
+        let other = 2_u64.to_le_bytes();
+        identity
+            .insert("format", &other[..])
+            .expect("there is room");
+    });
+    assert!(matches!(error, Error::Format { found: 2 }), "{error:?}");
+    let error = opened_after(|_, records| {
+        records
+            .insert((2, 1), &[2, 1, 5, 1][..])
+            .expect("there is room");
+    });
+    let expected = "record 1 of process 2 is of version 2, and this program knows only 1: run the version that has written it";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_record_that_is_none_is_refused_with_its_place() {
+    for bytes in [&[][..], &[1], &[1, 77], &[1, 1, 2, 1, 0], &[1, 1, 2]] {
+        let error = opened_after(|_, records| {
+            records.insert((2, 1), bytes).expect("there is room");
+        });
+        let is_refused = matches!(
+            error,
+            Error::Unreadable {
+                process: ProcessId(2),
+                number: 1
+            }
+        );
+        assert!(is_refused, "{bytes:?}: {error:?}");
+    }
+}
+
+#[test]
+fn a_record_that_is_gone_is_missed() {
+    let error = opened_after(|_, records| {
+        records.remove((2, 1)).expect("it was there");
+    });
+    let is_missed = matches!(
+        error,
+        Error::Missing {
+            process: ProcessId(2),
+            number: 1
+        }
+    );
+    assert!(is_missed, "{error:?}");
+}
+
+#[test]
+fn an_identity_that_cannot_be_read_is_refused() {
+    for bytes in [&[][..], &[200, 1, 2]] {
+        let error = opened_after(|identity, _| {
+            identity.insert("identity", bytes).expect("there is room");
+        });
+        assert!(matches!(error, Error::Damaged(_)), "{error:?}");
+    }
+}
