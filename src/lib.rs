@@ -13,7 +13,7 @@
 //! * [`three_phase_commit`] is three-phase commit with its termination protocol.
 //! * [`paxos`] is single-decree Paxos.
 //! * [`raft`] is Raft: a replicated log.
-//! * [`storage`] keeps what processes write.
+//! * [`storage`] keeps what processes write, [`transport`] carries what they send.
 //!
 //! # What a driver owes a protocol
 //!
@@ -42,4 +42,5 @@ pub mod protocol;
 pub mod raft;
 pub mod storage;
 pub mod three_phase_commit;
+pub mod transport;
 pub mod two_phase_commit;
