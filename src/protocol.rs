@@ -32,6 +32,10 @@ impl Debug for ProcessId {
     }
 }
 
+/// The highest number, be it a term, a ballot or an index, that a process takes from another. No cluster ever counts so far:
+/// whoever says more is mistaken, and to compute with it might overflow.
+pub const NUMBER_MAX: u64 = 1 << 62;
+
 /// What travels, is stored or is shown: plain data that can be compared, hashed and encoded.
 pub trait Data: Clone + Debug + Eq + Ord + Hash + Serialize + DeserializeOwned {}
 impl<T: Clone + Debug + Eq + Ord + Hash + Serialize + DeserializeOwned> Data for T {}

@@ -40,7 +40,7 @@
 use derive_where::derive_where;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Data, Effects, Input, ProcessId, Protocol};
+use crate::protocol::{Data, Effects, Input, NUMBER_MAX, ProcessId, Protocol};
 
 mod acceptor;
 mod display;
@@ -111,6 +111,24 @@ pub enum Message<V> {
     },
     /// A learner asks for the decision.
     Inquire,
+}
+
+impl<V> Message<V> {
+    /// Whether its ballots are such as proposers come to.
+    fn is_possible(&self) -> bool {
+        let highest = match self {
+            Message::Prepare { ballot }
+            | Message::Accept { ballot, .. }
+            | Message::Accepted { ballot, .. } => *ballot,
+            Message::Promise { ballot, accepted } => match accepted {
+                Some((accepted, _)) => *ballot.max(accepted),
+                None => *ballot,
+            },
+            Message::Rejected { ballot, promised } => *ballot.max(promised),
+            Message::Decision { .. } | Message::Inquire => return true,
+        };
+        highest.round <= NUMBER_MAX
+    }
 }
 
 /// What a process may wait for.
@@ -328,6 +346,11 @@ impl<V: Data, R: Rules> Protocol for Paxos<V, R> {
         input: Input<Self>,
         effects: &mut Effects<Self>,
     ) {
+        if let Input::Receive { message, .. } = &input
+            && !message.is_possible()
+        {
+            return;
+        }
         let mut before = match input {
             Input::Start(_) => Vec::new(),
             _ => self.timers(state),

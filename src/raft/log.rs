@@ -12,6 +12,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use derive_where::derive_where;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
@@ -26,6 +27,13 @@ pub struct Position {
     pub term: Term,
     /// The entry's index, from 1; 0 before the first.
     pub index: Index,
+}
+
+impl Position {
+    /// The higher of its numbers.
+    pub(super) fn highest(&self) -> u64 {
+        self.term.max(self.index)
+    }
 }
 
 /// What a log consists of.
@@ -65,11 +73,8 @@ struct Taken<C> {
 
 /// Entries that follow each other, of any terms: what a message carries, and a record.
 #[derive_where(Clone)]
-#[derive(Serialize, Deserialize)]
-#[serde(
-    bound(serialize = "C: Serialize", deserialize = "C: Data"),
-    transparent
-)]
+#[derive(Serialize)]
+#[serde(bound(serialize = "C: Serialize"), transparent)]
 pub struct Entries<C>(SmallVec<[Batch<C>; 1]>);
 
 impl<C> Batch<C> {
@@ -430,6 +435,17 @@ impl<'de, C: Data> Deserialize<'de> for Batch<C> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (term, entries) = Deserialize::deserialize(deserializer)?;
         Ok(Self::new(term, entries))
+    }
+}
+
+/// By way of a list, which takes no more room than what has come: a length may be anything.
+impl<'de, C: Data> Deserialize<'de> for Entries<C> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let batches: Vec<Batch<C>> = Deserialize::deserialize(deserializer)?;
+        match batches.iter().any(|batch| batch.is_empty()) {
+            true => Err(D::Error::custom("a batch has no entries")),
+            false => Ok(Self(batches.into())),
+        }
     }
 }
 

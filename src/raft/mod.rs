@@ -43,7 +43,7 @@ use std::sync::Arc;
 use derive_where::derive_where;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Effects, Input, ProcessId, Protocol};
+use crate::protocol::{Effects, Input, NUMBER_MAX, ProcessId, Protocol};
 
 mod commitment;
 mod configuration;
@@ -181,6 +181,47 @@ impl<M: StateMachine> Message<M> {
             | Message::InstallSnapshot { term, .. }
             | Message::Received { term, .. } => *term,
         }
+    }
+}
+
+impl<M: StateMachine> Message<M> {
+    /// Whether its numbers are such as servers come to.
+    fn is_possible(&self) -> bool {
+        let highest = match self {
+            Message::RequestVote { last, .. } => last.highest(),
+            Message::Vote { .. } => 0,
+            Message::AppendEntries {
+                previous,
+                entries,
+                commit,
+                round,
+                ..
+            } => {
+                let terms = entries.batches().map(Batch::term);
+                let highest = terms.fold(previous.highest(), Ord::max);
+                highest.max(*commit).max(*round)
+            }
+            Message::Commit { last, commit, .. } => last.highest().max(*commit),
+            Message::Appended { matched, round, .. } => *matched.max(round),
+            Message::NotAppended {
+                rejected,
+                conflict,
+                first,
+                round,
+                ..
+            } => conflict.unwrap_or(0).max(*rejected).max(*first).max(*round),
+            Message::InstallSnapshot {
+                last,
+                number,
+                chunks,
+                round,
+                ..
+            } => last.highest().max(*number).max(*chunks).max(*round),
+            Message::Received {
+                last, next, round, ..
+            } => last.highest().max(*next).max(*round),
+        };
+        highest.max(self.term()) <= NUMBER_MAX
     }
 }
 
@@ -407,7 +448,8 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         effects: &mut Effects<Self>,
     ) {
         // Nothing that strangers say counts, nor what a server seems to say to itself.
-        if from == me || !self.configuration(state).voters.contains(from) {
+        let is_peer = from != me && self.configuration(state).voters.contains(from);
+        if !is_peer || !message.is_possible() {
             return;
         }
         let is_new_term = self.hear_of_term(state, message.term(), effects);
