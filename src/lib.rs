@@ -13,7 +13,8 @@
 //! * [`three_phase_commit`] is three-phase commit with its termination protocol.
 //! * [`paxos`] is single-decree Paxos.
 //! * [`raft`] is Raft: a replicated log.
-//! * [`storage`] keeps what processes write, [`transport`] carries what they send.
+//! * [`storage`] keeps what processes write, [`transport`] carries what they send, and [`runtime`] drives them.
+//! * [`key_value`] is a replicated map, over Raft.
 //!
 //! # What a driver owes a protocol
 //!
@@ -37,9 +38,11 @@
 //! Messages may be lost, duplicated and reordered at will; outputs are released at least once.
 
 pub mod atomic_commit;
+pub mod key_value;
 pub mod paxos;
 pub mod protocol;
 pub mod raft;
+pub mod runtime;
 pub mod storage;
 pub mod three_phase_commit;
 pub mod transport;

@@ -130,6 +130,15 @@ impl Batch {
         self.0.extend(other.0);
     }
 
+    /// How many bytes the records in it have.
+    pub fn bytes(&self) -> usize {
+        let bytes = |write: &Write| match write {
+            Write::Append(record) => record.len(),
+            Write::Replace(records) => records.iter().map(Vec::len).sum(),
+        };
+        self.0.iter().map(|(_, write)| bytes(write)).sum()
+    }
+
     /// Whether nothing is written.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

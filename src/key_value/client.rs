@@ -1,0 +1,473 @@
+//! The client's end: it finds the leader, asks again, and says so when an outcome is unknown.
+
+use std::collections::HashMap;
+use std::fmt::{self, Display};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::service::{Answer, Asked, Operation, Refusal, Response, Status};
+use super::{Command, PROTOCOL, Query, Reply};
+use crate::protocol::ProcessId;
+use crate::raft::{Index, Origin};
+use crate::transport::{self, Connection, Hello, Outbox, Receiver, Settings, Speaker};
+
+/// How long one node is given to answer, before another is asked.
+const TRY: Duration = Duration::from_secs(2);
+/// How long to wait when nobody leads, or a node has too much to do.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Why there is no answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Error {
+    /// It was asked, and not answered in time: it may have been done, or be done later, or never.
+    Unknown {
+        /// What was heard last.
+        why: String,
+    },
+    /// It is not done: nobody could be asked in time, or whoever was has refused.
+    NotDone {
+        /// What was heard last.
+        why: String,
+    },
+}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { why } => write!(
+                f,
+                "the outcome is unknown: it was asked for, and may have been done or not ({why}); read to find out"
+            ),
+            Self::NotDone { why } => write!(f, "it is not done: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A client of a cluster. It has one connection to each node that it has asked something.
+#[derive(Debug)]
+pub struct Client {
+    nodes: Vec<SocketAddr>,
+    hello: Hello,
+    settings: Settings,
+    /// How long it goes on asking.
+    patience: Duration,
+    /// Whom it asks next.
+    next: AtomicU16,
+    connections: Mutex<HashMap<ProcessId, Arc<Asking>>>,
+}
+
+/// A connection to a node.
+#[derive(Debug)]
+struct Asking {
+    outbox: Arc<Outbox>,
+    numbers: AtomicU64,
+    /// Who waits for which answer; nothing once the connection has ended.
+    waiting: Arc<Mutex<Option<Waiting>>>,
+    _running: DropGuard,
+}
+
+type Waiting = HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>;
+
+/// A client's session: its commands are done one after the other, each once.
+#[derive(Debug)]
+pub struct Session {
+    client: Arc<Client>,
+    session: Index,
+    sequence: u64,
+}
+
+impl Client {
+    /// A client of the cluster of this name and these nodes, in the order of their numbers. It goes on asking for so long.
+    ///
+    /// # Panics
+    ///
+    /// If there are no nodes.
+    pub fn new(cluster: &str, nodes: Vec<SocketAddr>, patience: Duration) -> Self {
+        assert!(!nodes.is_empty(), "a cluster has nodes");
+        let count = u16::try_from(nodes.len()).unwrap_or(u16::MAX);
+        Self {
+            nodes,
+            hello: Hello {
+                cluster: cluster.to_owned(),
+                protocol: PROTOCOL.to_owned(),
+                speaker: Speaker::Client,
+            },
+            settings: Settings::default(),
+            patience,
+            // Anybody: a cluster's first node may be down.
+            next: AtomicU16::new(fastrand::u16(..count)),
+            connections: Mutex::default(),
+        }
+    }
+
+    /// Opens a session.
+    ///
+    /// # Errors
+    ///
+    /// If nobody opens it in time.
+    pub async fn session(self: &Arc<Self>) -> Result<Session, Error> {
+        match self.ask(&Operation::Open).await {
+            Ok(Answer::Opened(session)) => Ok(Session {
+                client: Arc::clone(self),
+                session,
+                sequence: 0,
+            }),
+            Ok(other) => Err(unexpected(&other)),
+            // A session that nobody uses does no harm.
+            Err(Failed { why, .. }) => Err(Error::NotDone { why }),
+        }
+    }
+
+    /// Reads: what is answered was so at some moment since it was asked.
+    ///
+    /// # Errors
+    ///
+    /// If nobody answers in time.
+    pub async fn read(&self, query: Query) -> Result<Reply, Error> {
+        match self.ask(&Operation::Read(query)).await {
+            Ok(Answer::Replied(reply)) => Ok(reply),
+            Ok(other) => Err(unexpected(&other)),
+            Err(Failed { why, .. }) => Err(Error::NotDone { why }),
+        }
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    ///
+    /// If nobody answers in time.
+    pub async fn get(&self, key: Bytes) -> Result<Option<Bytes>, Error> {
+        match self.read(Query::Get { key }).await? {
+            Reply::Value(value) => Ok(value),
+            other => Err(unexpected(&Answer::Replied(other))),
+        }
+    }
+
+    /// How a node is, as it says itself.
+    ///
+    /// # Errors
+    ///
+    /// If it does not answer in time.
+    pub async fn status(&self, node: ProcessId) -> Result<Status, Error> {
+        let deadline = Instant::now() + self.patience;
+        match self.ask_node(node, &Operation::Status, deadline).await {
+            Ok(Answer::Status(status)) => Ok(status),
+            Ok(other) => Err(unexpected(&other)),
+            Err(trouble) => Err(Error::NotDone {
+                why: trouble.to_string(),
+            }),
+        }
+    }
+
+    /// The nodes, by number.
+    pub fn nodes(&self) -> impl Iterator<Item = (ProcessId, SocketAddr)> {
+        (0..).map(ProcessId).zip(self.nodes.iter().copied())
+    }
+
+    /// Asks whoever leads, for as long as patience lasts.
+    async fn ask(&self, operation: &Operation) -> Result<Answer, Failed> {
+        let deadline = Instant::now() + self.patience;
+        let mut is_unknown = false;
+        loop {
+            let node = ProcessId(self.next.load(Ordering::Relaxed));
+            let trouble = match self.ask_node(node, operation, deadline).await {
+                Ok(answer) => return Ok(answer),
+                Err(trouble) => trouble,
+            };
+            is_unknown |= trouble.is_unknown();
+            let has_ended = matches!(trouble, Trouble::Refused(Refusal::Ended));
+            let is_final =
+                matches!(trouble, Trouble::Refused(Refusal::TooLong { .. })) || has_ended;
+            if is_final || Instant::now() >= deadline {
+                let why = trouble.to_string();
+                return Err(Failed {
+                    is_unknown,
+                    has_ended,
+                    why,
+                });
+            }
+            let leader = match trouble {
+                Trouble::Refused(Refusal::NotLeader { leader } | Refusal::Deposed { leader }) => {
+                    leader.filter(|leader| leader.index() < self.nodes.len())
+                }
+                Trouble::Refused(_) => Some(node),
+                Trouble::NotConnected(_) | Trouble::Broken | Trouble::Silent => None,
+            };
+            let next = leader.unwrap_or(ProcessId((node.0 + 1) % self.count()));
+            // Others may have moved on already.
+            let order = Ordering::Relaxed;
+            let _ = self.next.compare_exchange(node.0, next.0, order, order);
+            if leader.is_none_or(|leader| leader == node) {
+                sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
+            }
+        }
+    }
+
+    fn count(&self) -> u16 {
+        u16::try_from(self.nodes.len()).unwrap_or(u16::MAX)
+    }
+
+    async fn ask_node(
+        &self,
+        node: ProcessId,
+        operation: &Operation,
+        deadline: Instant,
+    ) -> Result<Answer, Trouble> {
+        let deadline = deadline.min(Instant::now() + TRY);
+        let connecting = self.connection(node);
+        let connection = match timeout_at(deadline, connecting).await {
+            Ok(connection) => connection.map_err(Trouble::NotConnected)?,
+            Err(_) => return Err(Trouble::NotConnected(transport::Error::Silent)),
+        };
+        let number = connection.numbers.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        match lock(&connection.waiting).as_mut() {
+            Some(waiting) => drop(waiting.insert(number, sender)),
+            None => return Err(Trouble::NotConnected(transport::Error::Closed)),
+        }
+        let operation = operation.clone();
+        if let Err(error) = connection.outbox.put(&Asked { number, operation }) {
+            lock(&connection.waiting)
+                .as_mut()
+                .map(|waiting| waiting.remove(&number));
+            return Err(Trouble::NotConnected(error));
+        }
+        match timeout_at(deadline, receiver).await {
+            Ok(Ok(result)) => result.map_err(Trouble::Refused),
+            Ok(Err(_)) => Err(Trouble::Broken),
+            Err(_) => {
+                lock(&connection.waiting)
+                    .as_mut()
+                    .map(|waiting| waiting.remove(&number));
+                Err(Trouble::Silent)
+            }
+        }
+    }
+
+    /// The connection to a node, a new one if there is none any more.
+    async fn connection(&self, node: ProcessId) -> Result<Arc<Asking>, transport::Error> {
+        let known = lock(&self.connections).get(&node).cloned();
+        if let Some(known) = known.filter(|known| lock(&known.waiting).is_some()) {
+            return Ok(known);
+        }
+        let address = self.nodes[node.index()];
+        let connection = Connection::dial(address, &self.hello, &self.settings).await?;
+        if connection.hello.speaker != Speaker::Node(node) {
+            return Err(transport::Error::OtherNode {
+                found: match connection.hello.speaker {
+                    Speaker::Node(found) => Some(found),
+                    Speaker::Client => None,
+                },
+                expected: node,
+            });
+        }
+        let mut connections = lock(&self.connections);
+        // Somebody else may have dialled meanwhile: one connection is enough.
+        if let Some(other) = connections.get(&node)
+            && lock(&other.waiting).is_some()
+        {
+            return Ok(Arc::clone(other));
+        }
+        let asking = Arc::new(Asking::new(connection, &self.settings));
+        connections.insert(node, Arc::clone(&asking));
+        Ok(asking)
+    }
+}
+
+impl Asking {
+    fn new(connection: Connection, settings: &Settings) -> Self {
+        let Connection {
+            receiver,
+            mut sender,
+            ..
+        } = connection;
+        let outbox = Arc::new(Outbox::new(settings));
+        let waiting = Arc::new(Mutex::new(Some(Waiting::new())));
+        let stop = CancellationToken::new();
+        let exchange = {
+            let (outbox, waiting) = (Arc::clone(&outbox), Arc::clone(&waiting));
+            async move {
+                let end = tokio::select! {
+                    error = sender.send_all(&outbox) => error,
+                    error = hand_out(receiver, &waiting) => error,
+                };
+                tracing::debug!(error = %end, "a connection has ended");
+                // Whoever waits is told so.
+                *lock(&waiting) = None;
+            }
+        };
+        tokio::spawn(stop.clone().run_until_cancelled_owned(exchange));
+        Self {
+            outbox,
+            numbers: AtomicU64::new(0),
+            waiting,
+            _running: stop.drop_guard(),
+        }
+    }
+}
+
+/// Gives each answer to who waits for it.
+async fn hand_out(mut receiver: Receiver, waiting: &Mutex<Option<Waiting>>) -> transport::Error {
+    loop {
+        let response = match receiver.next::<Response>().await {
+            Ok(Some(response)) => response,
+            Ok(None) => return transport::Error::Closed,
+            Err(error) => return error,
+        };
+        let sender = lock(waiting)
+            .as_mut()
+            .and_then(|waiting| waiting.remove(&response.number));
+        if let Some(sender) = sender {
+            // Who has lost patience does not wait any more.
+            let _ = sender.send(response.result);
+        }
+    }
+}
+
+impl Session {
+    /// Does a command, once.
+    ///
+    /// # Errors
+    ///
+    /// If it is not done, or nobody has said in time whether it is.
+    pub async fn execute(&mut self, command: Command) -> Result<Reply, Error> {
+        loop {
+            self.sequence += 1;
+            let operation = Operation::Execute {
+                origin: Origin {
+                    session: self.session,
+                    sequence: self.sequence,
+                },
+                command: command.clone(),
+            };
+            match self.client.ask(&operation).await {
+                Ok(Answer::Replied(reply)) => return Ok(reply),
+                Ok(other) => return Err(unexpected(&other)),
+                // It was not used for long. What was not done before is done in a new one.
+                Err(failed) if failed.has_ended && !failed.is_unknown => {
+                    *self = self.client.session().await?;
+                }
+                Err(failed) => return Err(failed.into()),
+            }
+        }
+    }
+
+    /// Gives a key a value.
+    ///
+    /// # Errors
+    ///
+    /// If it is not done, or nobody has said in time whether it is.
+    pub async fn put(&mut self, key: Bytes, value: Bytes) -> Result<(), Error> {
+        match self.execute(Command::Put { key, value }).await? {
+            Reply::Done => Ok(()),
+            other => Err(unexpected(&Answer::Replied(other))),
+        }
+    }
+
+    /// Takes a key out. Returns whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// If it is not done, or nobody has said in time whether it is.
+    pub async fn delete(&mut self, key: Bytes) -> Result<bool, Error> {
+        self.swap(Command::Delete { key }).await
+    }
+
+    /// Gives a key a value, or takes it out, if it has the value that is expected. Returns whether it had.
+    ///
+    /// # Errors
+    ///
+    /// If it is not done, or nobody has said in time whether it is.
+    pub async fn compare_and_swap(
+        &mut self,
+        key: Bytes,
+        expected: Option<Bytes>,
+        new: Option<Bytes>,
+    ) -> Result<bool, Error> {
+        self.swap(Command::CompareAndSwap { key, expected, new })
+            .await
+    }
+
+    async fn swap(&mut self, command: Command) -> Result<bool, Error> {
+        match self.execute(command).await? {
+            Reply::Swapped(swapped) => Ok(swapped),
+            other => Err(unexpected(&Answer::Replied(other))),
+        }
+    }
+}
+
+/// Why asking has come to an end.
+struct Failed {
+    /// Whether it may have been done.
+    is_unknown: bool,
+    /// Whether there is no such session.
+    has_ended: bool,
+    why: String,
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        let Failed {
+            is_unknown, why, ..
+        } = failed;
+        match is_unknown {
+            true => Self::Unknown { why },
+            false => Self::NotDone { why },
+        }
+    }
+}
+
+/// Why one node has not done it.
+#[derive(Debug)]
+enum Trouble {
+    NotConnected(transport::Error),
+    Broken,
+    Silent,
+    Refused(Refusal),
+}
+
+impl Trouble {
+    /// Whether it may have been done.
+    fn is_unknown(&self) -> bool {
+        matches!(
+            self,
+            Self::Broken | Self::Silent | Self::Refused(Refusal::Deposed { .. })
+        )
+    }
+}
+
+impl Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotConnected(error) => write!(f, "no node could be asked: {error}"),
+            Self::Broken => write!(f, "the connection broke before there was an answer"),
+            Self::Silent => write!(f, "there was no answer in time"),
+            Self::Refused(Refusal::NotLeader { .. } | Refusal::Deposed { .. }) => {
+                write!(f, "nobody leads: a majority of the nodes must be up")
+            }
+            Self::Refused(Refusal::Full) => write!(f, "too much is under way: try again later"),
+            Self::Refused(Refusal::Ended) => write!(f, "the session has ended"),
+            Self::Refused(Refusal::TooLong { key_max, value_max }) => {
+                write!(f, "a key has at most {key_max} bytes, a value {value_max}")
+            }
+        }
+    }
+}
+
+fn unexpected(answer: &Answer) -> Error {
+    let why = format!("an answer that makes no sense: {answer:?}");
+    Error::Unknown { why }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
