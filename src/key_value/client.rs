@@ -187,7 +187,8 @@ impl Client {
             let has_ended = matches!(trouble, Trouble::Refused(Refusal::Ended));
             let is_final =
                 matches!(trouble, Trouble::Refused(Refusal::TooLong { .. })) || has_ended;
-            if is_final || Instant::now() >= deadline {
+            // What cannot be answered any more is not asked.
+            if is_final || Instant::now() + 2 * PAUSE >= deadline {
                 let why = trouble.to_string();
                 return Err(Failed {
                     is_unknown,

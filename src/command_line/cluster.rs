@@ -1,0 +1,156 @@
+//! A cluster on this machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use quorate::key_value::Client;
+use quorate::protocol::ProcessId;
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+use super::config::Cluster;
+
+/// How long nodes have to stop.
+const STOP: Duration = Duration::from_secs(10);
+
+/// Runs a cluster on this machine.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// How many nodes. If there is a cluster in the directory, it is run as it is.
+    #[arg(long, default_value_t = 3)]
+    nodes: u16,
+    /// Where the data is.
+    #[arg(long, default_value = "quorate-data")]
+    directory: PathBuf,
+    /// The first node's port; the others have the next ones.
+    #[arg(long, default_value_t = 4100)]
+    port: u16,
+    /// Nodes tell Prometheus how they are, at the ports behind their own.
+    #[arg(long)]
+    metrics: bool,
+}
+
+/// Runs a cluster until it is told to stop, or a node comes to an end.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run_all(arguments))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_all(arguments: &Arguments) -> Result<()> {
+    let file = arguments.directory.join("cluster.toml");
+    let cluster = match file.exists() {
+        true => Cluster::read(&file)?,
+        false => create(arguments, &file)?,
+    };
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    let (mut nodes, mut inputs) = (Vec::new(), Vec::new());
+    for node in 0..cluster.nodes.len() {
+        let mut child = start(&arguments.directory, &file, node)?;
+        inputs.push(child.stdin.take());
+        nodes.push(child);
+    }
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        (node, status) = first_to_end(&mut nodes) => {
+            stop_all(nodes, inputs).await;
+            bail!("node {node} has come to an end ({status}): its reason is above");
+        }
+        () = tell_when_it_serves(&cluster, &file) => {}
+    }
+    stop_all(nodes, inputs).await;
+    Ok(())
+}
+
+/// Makes a new cluster: its file comes last, so that half of one is none.
+fn create(arguments: &Arguments, file: &Path) -> Result<Cluster> {
+    let directory = &arguments.directory;
+    let cluster = Cluster::local(
+        "quorate",
+        arguments.nodes,
+        arguments.port,
+        arguments.metrics,
+    )?;
+    let what = || format!("{} cannot be made", directory.display());
+    fs::create_dir_all(directory).with_context(what)?;
+    if fs::read_dir(directory).with_context(what)?.next().is_some() {
+        bail!(
+            "{} is not empty, and has no cluster.toml: give another --directory",
+            directory.display()
+        );
+    }
+    cluster.write(file)?;
+    Ok(cluster)
+}
+
+fn start(directory: &Path, file: &Path, node: usize) -> Result<Child> {
+    let program = std::env::current_exe().context("where this program is, is not known")?;
+    let data = directory.join(format!("node-{node}"));
+    let mut command = Command::new(program);
+    command
+        .arg("serve")
+        .arg("--config")
+        .arg(file)
+        .args(["--node", &node.to_string()])
+        .arg("--directory")
+        .arg(&data)
+        .arg("--stop-at-end-of-input")
+        .stdin(Stdio::piped())
+        .kill_on_drop(true);
+    // What this very command has begun to make, it goes on to make: nobody has promised anything before there is a store.
+    if !data.exists() {
+        command.arg("--new");
+    }
+    command
+        .spawn()
+        .with_context(|| format!("node {node} cannot be started"))
+}
+
+async fn first_to_end(nodes: &mut [Child]) -> (usize, String) {
+    let ends = nodes.iter_mut().enumerate().map(|(node, child)| {
+        Box::pin(async move {
+            let status = child.wait().await;
+            (
+                node,
+                status.map_or_else(|error| error.to_string(), |status| status.to_string()),
+            )
+        })
+    });
+    futures_util::future::select_all(ends).await.0
+}
+
+/// Ends the input of all, which tells them to stop, and waits until they have.
+async fn stop_all(nodes: Vec<Child>, inputs: Vec<Option<ChildStdin>>) {
+    drop(inputs);
+    for mut node in nodes {
+        let _ = timeout(STOP, node.wait()).await;
+    }
+}
+
+async fn tell_when_it_serves(cluster: &Cluster, file: &Path) {
+    let patience = Duration::from_secs(60);
+    let client = Arc::new(Client::new(&cluster.name, cluster.nodes.clone(), patience));
+    if client.session().await.is_ok() {
+        let config = match file == Path::new("quorate-data/cluster.toml") {
+            true => String::new(),
+            false => format!(" --config {}", file.display()),
+        };
+        eprintln!(
+            "{} nodes serve; Ctrl-C stops them. In another terminal:\n  \
+             quorate put greeting hello{config}\n  quorate get greeting{config}\n  quorate status{config}",
+            cluster.nodes.len()
+        );
+    }
+    let _: ProcessId = std::future::pending().await;
+}

@@ -1,0 +1,159 @@
+//! One node.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use quorate::key_value::{self, KeyValue, PROTOCOL};
+use quorate::protocol::ProcessId;
+use quorate::raft::{Limits, Raft};
+use quorate::runtime::{Node, Settings, Trace};
+use quorate::storage::{Identity, Store};
+use quorate::transport::{self, Hello, Speaker};
+use tokio::io::AsyncReadExt;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::config::Cluster;
+
+/// Runs one node.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The cluster's file.
+    #[arg(long)]
+    config: PathBuf,
+    /// The node's number, from 0.
+    #[arg(long)]
+    node: u16,
+    /// Where its data is, and nobody else's.
+    #[arg(long)]
+    directory: PathBuf,
+    /// It has never run before: its directory must be empty. Without, it must not be.
+    #[arg(long)]
+    new: bool,
+    /// Every step is written there, a line of JSON each.
+    #[arg(long)]
+    trace: Option<PathBuf>,
+    /// Stops when its standard input ends, so that it does not outlive who has started it.
+    #[arg(long)]
+    stop_at_end_of_input: bool,
+}
+
+/// Runs one node until it is told to stop.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+    let cluster = Cluster::read(&arguments.config)?;
+    if usize::from(arguments.node) >= cluster.nodes.len() {
+        bail!(
+            "there is no node {}: {} has nodes 0 to {}",
+            arguments.node,
+            arguments.config.display(),
+            cluster.nodes.len() - 1
+        );
+    }
+    // One thread: it is one process, and whoever reads and writes for it takes turns with it.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(arguments, &cluster))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(arguments: &Arguments, cluster: &Cluster) -> Result<()> {
+    let me = ProcessId(arguments.node);
+    if let Some(address) = cluster.metrics.get(me.index()) {
+        let exporter = PrometheusBuilder::new().with_http_listener(*address);
+        exporter.install().context("metrics cannot be told")?;
+    }
+    let address = cluster.nodes[me.index()];
+    let listener = transport::bind(address, cluster.allow_remote)
+        .await
+        .with_context(|| format!("node {} cannot listen at {address}", me.0))?;
+    let store = open(arguments, cluster)?;
+    let trace = arguments.trace.as_ref().map(|file| {
+        let created = File::create(file);
+        let created = created.with_context(|| format!("{} cannot be written", file.display()));
+        created.map(|file| Trace::new(BufWriter::new(file)))
+    });
+    let timing = key_value::Settings {
+        heartbeat: Duration::from_millis(cluster.heartbeat_milliseconds),
+        election: Duration::from_millis(cluster.election_milliseconds),
+        snapshot_bytes: cluster.snapshot_bytes,
+    };
+    let nodes = (0..).map(ProcessId).zip(cluster.nodes.iter().copied());
+    let peers: BTreeMap<_, _> = nodes.filter(|(node, _)| *node != me).collect();
+    let node = Node {
+        protocol: Raft::new(cluster.nodes.len(), Limits::default())?,
+        me,
+        store,
+        service: KeyValue::new(me, timing),
+        hello: Hello {
+            cluster: cluster.name.clone(),
+            protocol: PROTOCOL.to_owned(),
+            speaker: Speaker::Node(me),
+        },
+        listener,
+        peers,
+        settings: Settings::default(),
+        trace: trace.transpose()?,
+    };
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_when_told(stop.clone(), arguments.stop_at_end_of_input));
+    tracing::info!(node = me.0, %address, "serving");
+    node.run(stop).await?;
+    tracing::info!(node = me.0, "stopped");
+    Ok(())
+}
+
+fn open(arguments: &Arguments, cluster: &Cluster) -> Result<Store> {
+    let directory = &arguments.directory;
+    let identity = Identity {
+        cluster: cluster.name.clone(),
+        node: u64::from(arguments.node),
+        protocol: PROTOCOL.to_owned(),
+    };
+    let what = || format!("{}", directory.display());
+    if arguments.new {
+        return Store::create(directory, &identity).with_context(what);
+    }
+    let (store, recovery) = Store::open(directory, &identity).with_context(what)?;
+    let (records, was_interrupted) = (recovery.records, recovery.was_interrupted);
+    tracing::info!(records, was_interrupted, "data read");
+    Ok(store)
+}
+
+/// Waits for a signal, or for the end of the input.
+async fn stop_when_told(stop: CancellationToken, at_end_of_input: bool) {
+    let told = async {
+        let (mut interrupt, mut terminate) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        );
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = end_of_input(), if at_end_of_input => {}
+        }
+        Ok::<_, std::io::Error>(())
+    };
+    if let Err(error) = told.await {
+        tracing::error!(%error, "cannot wait to be told to stop");
+    }
+    stop.cancel();
+}
+
+async fn end_of_input() {
+    let mut input = tokio::io::stdin();
+    let mut bytes = [0; 64];
+    while matches!(input.read(&mut bytes).await, Ok(1..)) {}
+}
