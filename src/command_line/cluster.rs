@@ -1,14 +1,14 @@
 //! A cluster on this machine.
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use quorate::key_value::Client;
-use quorate::protocol::ProcessId;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
@@ -54,23 +54,64 @@ async fn run_all(arguments: &Arguments) -> Result<()> {
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
-    let (mut nodes, mut inputs) = (Vec::new(), Vec::new());
-    for node in 0..cluster.nodes.len() {
-        let mut child = start(&arguments.directory, &file, node)?;
-        inputs.push(child.stdin.take());
-        nodes.push(child);
-    }
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        (node, status) = first_to_end(&mut nodes) => {
-            stop_all(nodes, inputs).await;
-            bail!("node {node} has come to an end ({status}): its reason is above");
+    let mut running = Running::start(&arguments.directory, &file, cluster.nodes.len())?;
+    let ended = tokio::select! {
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+        ended = running.first_to_end() => Err(ended),
+        never = tell_when_it_serves(&cluster, &file) => match never {},
+    };
+    running.stop().await;
+    ended
+}
+
+/// The processes of a cluster.
+#[derive(Debug)]
+pub(crate) struct Running {
+    nodes: Vec<Child>,
+    /// They stop when these are dropped.
+    inputs: Vec<Option<ChildStdin>>,
+}
+
+impl Running {
+    /// Starts so many nodes, whose data is in this directory.
+    pub(crate) fn start(directory: &Path, file: &Path, count: usize) -> Result<Self> {
+        let (mut nodes, mut inputs) = (Vec::new(), Vec::new());
+        for node in 0..count {
+            let mut child = start(directory, file, node)?;
+            inputs.push(child.stdin.take());
+            nodes.push(child);
         }
-        () = tell_when_it_serves(&cluster, &file) => {}
+        Ok(Self { nodes, inputs })
     }
-    stop_all(nodes, inputs).await;
-    Ok(())
+
+    /// Their numbers, of those that run.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        self.nodes.iter().filter_map(Child::id).collect()
+    }
+
+    /// Waits until one has come to an end, which none should.
+    pub(crate) async fn first_to_end(&mut self) -> Error {
+        let ends = self.nodes.iter_mut().enumerate().map(|(node, child)| {
+            Box::pin(async move {
+                match child.wait().await {
+                    Ok(status) => (node, status.to_string()),
+                    Err(error) => (node, error.to_string()),
+                }
+            })
+        });
+        let ((node, how), _, _) = futures_util::future::select_all(ends).await;
+        anyhow!("node {node} has come to an end ({how}): its reason is above")
+    }
+
+    /// Ends their input, which tells them to stop, and waits until they have.
+    pub(crate) async fn stop(self) {
+        drop(self.inputs);
+        for mut node in self.nodes {
+            // One that does not stop is killed when it is dropped.
+            let _ = timeout(STOP, node.wait()).await;
+        }
+    }
 }
 
 /// Makes a new cluster: its file comes last, so that half of one is none.
@@ -117,28 +158,7 @@ fn start(directory: &Path, file: &Path, node: usize) -> Result<Child> {
         .with_context(|| format!("node {node} cannot be started"))
 }
 
-async fn first_to_end(nodes: &mut [Child]) -> (usize, String) {
-    let ends = nodes.iter_mut().enumerate().map(|(node, child)| {
-        Box::pin(async move {
-            let status = child.wait().await;
-            (
-                node,
-                status.map_or_else(|error| error.to_string(), |status| status.to_string()),
-            )
-        })
-    });
-    futures_util::future::select_all(ends).await.0
-}
-
-/// Ends the input of all, which tells them to stop, and waits until they have.
-async fn stop_all(nodes: Vec<Child>, inputs: Vec<Option<ChildStdin>>) {
-    drop(inputs);
-    for mut node in nodes {
-        let _ = timeout(STOP, node.wait()).await;
-    }
-}
-
-async fn tell_when_it_serves(cluster: &Cluster, file: &Path) {
+async fn tell_when_it_serves(cluster: &Cluster, file: &Path) -> Infallible {
     let patience = Duration::from_secs(60);
     let client = Arc::new(Client::new(&cluster.name, cluster.nodes.clone(), patience));
     if client.session().await.is_ok() {
@@ -152,5 +172,5 @@ async fn tell_when_it_serves(cluster: &Cluster, file: &Path) {
             cluster.nodes.len()
         );
     }
-    let _: ProcessId = std::future::pending().await;
+    std::future::pending().await
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 mod ask;
+mod bench;
 mod cluster;
 mod config;
 mod serve;
@@ -77,6 +78,8 @@ enum Command {
         #[command(flatten)]
         client: ClientArguments,
     },
+    /// Measures throughput and latency of a cluster on this machine.
+    Bench(bench::Arguments),
     /// Prints how each node is. Exit status 1 if nobody leads.
     Status {
         #[command(flatten)]
@@ -121,6 +124,7 @@ pub(crate) fn run() -> ExitCode {
             limit,
             client,
         } => ask::range(&client, from, to, limit),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Status { client } => ask::status(&client),
     };
     result.unwrap_or_else(|error| {

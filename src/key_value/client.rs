@@ -335,6 +335,11 @@ async fn hand_out(mut receiver: Receiver, waiting: &Mutex<Option<Waiting>>) -> t
 }
 
 impl Session {
+    /// Whose session it is.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
     /// Does a command, once.
     ///
     /// # Errors
