@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal};
+use std::io::{IsTerminal, LineWriter};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -83,7 +83,8 @@ async fn serve(arguments: &Arguments, cluster: &Cluster) -> Result<()> {
     let trace = arguments.trace.as_ref().map(|file| {
         let created = File::create(file);
         let created = created.with_context(|| format!("{} cannot be written", file.display()));
-        created.map(|file| Trace::new(BufWriter::new(file)))
+        // A line at a time: a node that is killed has written all that it has done.
+        created.map(|file| Trace::new(LineWriter::new(file)))
     });
     let timing = key_value::Settings {
         heartbeat: Duration::from_millis(cluster.heartbeat_milliseconds),

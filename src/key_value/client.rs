@@ -19,7 +19,7 @@ use crate::raft::{Index, Origin};
 use crate::transport::{self, Connection, Hello, Outbox, Receiver, Settings, Speaker};
 
 /// How long one node is given to answer, before another is asked.
-const TRY: Duration = Duration::from_secs(2);
+const TURN: Duration = Duration::from_secs(2);
 /// How long to wait when nobody leads, or a node has too much to do.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -60,6 +60,8 @@ pub struct Client {
     settings: Settings,
     /// How long it goes on asking.
     patience: Duration,
+    /// How long one node is given to answer, before another is asked.
+    turn: Duration,
     /// Whom it asks next.
     next: AtomicU16,
     connections: Mutex<HashMap<ProcessId, Arc<Asking>>>,
@@ -103,10 +105,17 @@ impl Client {
             },
             settings: Settings::default(),
             patience,
+            turn: TURN,
             // Anybody: a cluster's first node may be down.
             next: AtomicU16::new(fastrand::u16(..count)),
             connections: Mutex::default(),
         }
+    }
+
+    /// Gives one node so long to answer, before it asks another.
+    #[must_use]
+    pub fn with_turn(self, turn: Duration) -> Self {
+        Self { turn, ..self }
     }
 
     /// Opens a session.
@@ -223,7 +232,7 @@ impl Client {
         operation: &Operation,
         deadline: Instant,
     ) -> Result<Answer, Trouble> {
-        let deadline = deadline.min(Instant::now() + TRY);
+        let deadline = deadline.min(Instant::now() + self.turn);
         let connecting = self.connection(node);
         let connection = match timeout_at(deadline, connecting).await {
             Ok(connection) => connection.map_err(Trouble::NotConnected)?,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use metrics::{Gauge, gauge};
 use serde::{Deserialize, Serialize};
 
-use super::{Command, KEY_MAX, Map, Protocol, Query, Reply, VALUE_MAX};
-use crate::protocol::ProcessId;
+use super::{Command, KEY_MAX, Map, Query, Reply, VALUE_MAX};
+use crate::protocol::{ProcessId, Protocol};
 use crate::raft::{
     self, Entry, Index, Origin, Output, Request, Role as RaftRole, State, Term, Ticket, Timer,
 };
@@ -277,7 +277,11 @@ fn fits(operation: &Operation) -> bool {
     }
 }
 
-impl Service<Protocol> for KeyValue {
+/// For Raft, or whatever looks like it.
+impl<P> Service<P> for KeyValue
+where
+    P: Protocol<State = State<Map>, Timer = Timer, Request = Request<Map>, Output = Output<Map>>,
+{
     type Request = Asked;
 
     fn ask(&mut self, state: &State<Map>, client: &Arc<Outbox>, asked: Asked) {

@@ -61,7 +61,7 @@ enum Done<'a, P: Protocol> {
 }
 
 impl Trace {
-    /// Writes there, in so many steps as there are: give it a buffer.
+    /// Writes there, in small parts: give it a buffer.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
         Self {
             writer: Box::new(writer),

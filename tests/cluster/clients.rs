@@ -1,0 +1,179 @@
+//! Clients that do this and that, and note what they see.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use quorate::key_value::{Client, Error, Session};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::history::{Answer, History, Operation};
+
+/// Clients of a group work on the same key at the same time.
+const GROUPS: u64 = 4;
+/// So many in each.
+const GROUP: u64 = 3;
+/// And go on to another key after so many operations: what is checked grows quickly with them.
+const OPERATIONS_A_KEY: u64 = 20;
+/// Between two operations of a client.
+const PAUSE: Duration = Duration::from_millis(4);
+/// How long a client waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Before it asks another node.
+const TURN: Duration = Duration::from_millis(500);
+
+/// Clients that are at work.
+pub struct Clients {
+    pub history: Arc<History>,
+    /// What is under way, and what was answered.
+    pub counts: Arc<Counts>,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+/// How much is under way, and was answered.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub in_flight: AtomicU64,
+    pub answered: AtomicU64,
+}
+
+/// A client, by a name that is new after each operation whose outcome it does not know.
+struct Worker {
+    client: Arc<Client>,
+    session: Option<Session>,
+    name: u64,
+    names: Arc<AtomicU64>,
+    history: Arc<History>,
+    counts: Arc<Counts>,
+}
+
+impl Clients {
+    /// Sets clients to work.
+    pub fn start(nodes: &[SocketAddr]) -> Self {
+        let history = Arc::new(History::default());
+        let counts = Arc::new(Counts::default());
+        let stop = CancellationToken::new();
+        let names = Arc::new(AtomicU64::new(0));
+        let mut tasks = JoinSet::new();
+        for group in 0..GROUPS {
+            let done = Arc::new(AtomicU64::new(0));
+            for member in 0..GROUP {
+                let worker = Worker {
+                    client: client(nodes),
+                    session: None,
+                    name: names.fetch_add(1, Ordering::Relaxed),
+                    names: Arc::clone(&names),
+                    history: Arc::clone(&history),
+                    counts: Arc::clone(&counts),
+                };
+                // The first of a group only reads, so that it is where it was when the others have moved on.
+                let reads_only = member == 0;
+                let work = worker.work(group, Arc::clone(&done), reads_only);
+                tasks.spawn(stop.clone().run_until_cancelled_owned(async {
+                    work.await;
+                }));
+            }
+        }
+        Self {
+            history,
+            counts,
+            stop,
+            tasks: {
+                let mut all = JoinSet::new();
+                all.spawn(async move { while tasks.join_next().await.is_some() {} });
+                all
+            },
+        }
+    }
+
+    /// Stops them, and reads what there is in the end, by these clients of their own.
+    pub async fn finish(mut self, nodes: &[SocketAddr]) -> Arc<History> {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        let client = Arc::new(Client::new(
+            "faults",
+            nodes.to_vec(),
+            Duration::from_secs(30),
+        ));
+        for key in self.history.keys() {
+            self.history.asked(u64::MAX, &key, Operation::Get);
+            let value = client
+                .get(key.clone())
+                .await
+                .expect("the cluster serves again");
+            self.history.answered(u64::MAX, &key, Answer::Value(value));
+        }
+        self.history
+    }
+}
+
+fn client(nodes: &[SocketAddr]) -> Arc<Client> {
+    Arc::new(Client::new("faults", nodes.to_vec(), PATIENCE).with_turn(TURN))
+}
+
+impl Worker {
+    async fn work(mut self, group: u64, done: Arc<AtomicU64>, reads_only: bool) {
+        let mut seen = None;
+        loop {
+            let number = done.fetch_add(1, Ordering::Relaxed);
+            let key = Bytes::from(format!("{group}-{}", number / OPERATIONS_A_KEY));
+            let value = Some(Bytes::from(format!("{}-{number}", self.name)));
+            let operation = match fastrand::u8(..10) {
+                _ if reads_only => Operation::Get,
+                0..4 => Operation::Put(value.unwrap_or_default()),
+                4..6 => Operation::Swap(seen.clone(), value),
+                6 => Operation::Swap(seen.clone(), None),
+                _ => Operation::Get,
+            };
+            if let Some(value) = self.operate(&key, operation).await {
+                seen = value;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Does one operation. Returns what was read, if anything was.
+    async fn operate(&mut self, key: &Bytes, operation: Operation) -> Option<Option<Bytes>> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => self.client.session().await.ok()?,
+        };
+        self.history.asked(self.name, key, operation.clone());
+        self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
+        let answer = match operation {
+            Operation::Put(value) => session.put(key.clone(), value).await.map(|()| Answer::Done),
+            Operation::Get => self.client.get(key.clone()).await.map(Answer::Value),
+            Operation::Swap(expected, new) => {
+                let swapped = session.compare_and_swap(key.clone(), expected, new).await;
+                swapped.map(Answer::Swapped)
+            }
+        };
+        self.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+        match answer {
+            Ok(answer) => {
+                self.counts.answered.fetch_add(1, Ordering::Relaxed);
+                self.history.answered(self.name, key, answer.clone());
+                self.session = Some(session);
+                match answer {
+                    Answer::Value(value) => Some(value),
+                    Answer::Done | Answer::Swapped(_) => None,
+                }
+            }
+            Err(Error::NotDone { .. }) => {
+                self.history.refused(self.name, key);
+                self.session = Some(session);
+                None
+            }
+            Err(Error::Unknown { .. }) => {
+                // Whoever asked is still waiting, for ever.
+                self.name = self.names.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+}
