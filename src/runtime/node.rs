@@ -149,6 +149,12 @@ impl<P: Protocol, S: Service<P>> Outside<P> for Surroundings<S> {
         }
     }
 
+    fn durable(&mut self, count: usize) {
+        if let Some(trace) = &mut self.trace {
+            trace.durable(self.me, count);
+        }
+    }
+
     fn watches(&self) -> bool {
         self.trace.is_some()
     }

@@ -22,6 +22,9 @@ pub trait Outside<P: Protocol> {
     /// Is shown each step: what has happened, and what is to be done about it.
     fn step(&mut self, input: &Input<P>, effects: &[Effect<P>]);
 
+    /// Is shown that so many of the oldest records have become durable: what waited for them is carried out next.
+    fn durable(&mut self, count: usize);
+
     /// Whether it wants to be shown steps.
     fn watches(&self) -> bool;
 }
@@ -109,6 +112,7 @@ impl<P: Protocol> Process<P> {
             self.given
         );
         self.given -= count;
+        outside.durable(count);
         let mut carrier = Carrier {
             outside: &mut *outside,
             reported: &mut self.reported,

@@ -1,4 +1,6 @@
-//! A trace: every step of a process, a line of JSON each, so that a run can be looked at, and checked, afterwards.
+//! A trace: every step of a process, and every time that records became durable, a line of JSON each, so that a run can be
+//! looked at, and checked, afterwards. A step's effects are what it wants done; what of them waits for a record, by the rule of
+//! [`HoldBack`](crate::protocol::HoldBack), is done when that is durable.
 
 use std::fmt::{self, Debug};
 use std::io::{self, Write};
@@ -23,13 +25,24 @@ impl Debug for Trace {
 }
 
 #[derive(Serialize)]
-#[serde(bound = "")]
-struct Step<'a, P: Protocol> {
+struct Line<Event> {
     /// Since 1970, in microseconds.
     microseconds: u128,
     process: ProcessId,
+    #[serde(flatten)]
+    event: Event,
+}
+
+#[derive(Serialize)]
+#[serde(bound = "")]
+struct Step<'a, P: Protocol> {
     input: Happened<'a, P>,
     effects: Vec<Done<'a, P>>,
+}
+
+#[derive(Serialize)]
+struct Durable {
+    durable: usize,
 }
 
 #[derive(Serialize)]
@@ -76,17 +89,29 @@ impl Trace {
         input: &Input<P>,
         effects: &[Effect<P>],
     ) {
+        let step = Step {
+            input: happened(input),
+            effects: effects.iter().map(done).collect(),
+        };
+        self.line(process, step);
+    }
+
+    /// Writes that so many of the oldest records have become durable. After a failure no more.
+    pub fn durable(&mut self, process: ProcessId, count: usize) {
+        self.line(process, Durable { durable: count });
+    }
+
+    fn line(&mut self, process: ProcessId, event: impl Serialize) {
         if self.failure.is_some() {
             return;
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let step = Step {
+        let line = Line {
             microseconds: since.unwrap_or_default().as_micros(),
             process,
-            input: happened(input),
-            effects: effects.iter().map(done).collect(),
+            event,
         };
-        let written = serde_json::to_writer(&mut self.writer, &step).map_err(io::Error::from);
+        let written = serde_json::to_writer(&mut self.writer, &line).map_err(io::Error::from);
         let written = written.and_then(|()| self.writer.write_all(b"\n"));
         self.failure = written.err();
     }

@@ -5,8 +5,13 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::Duration;
 
 use redb::StorageBackend;
+
+/// How long a sync takes: as on a disk that turns.
+pub const SYNC: Duration = Duration::from_millis(8);
 
 /// A file, and what was written since the last sync: in memory only.
 #[derive(Debug)]
@@ -69,10 +74,11 @@ impl StorageBackend for PowerLoss {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut contents = self.contents();
         if !self.syncs {
             return Ok(());
         }
+        sleep(SYNC);
+        let mut contents = self.contents();
         // That a sync is all or nothing is no claim of this test; tests/storage.rs has those that are torn.
         self.file.set_len(contents.now.len() as u64)?;
         let length = contents.now.len();

@@ -34,21 +34,14 @@ pub struct Processes {
 
 impl Drop for Processes {
     fn drop(&mut self) {
-        for node in 0..NODES {
-            self.kill(node);
-        }
+        self.kill_all();
     }
 }
 
 impl Processes {
     /// Starts all.
     pub async fn start(bug: Bug) -> Self {
-        // All at once, so that they differ.
-        let free: Vec<_> = (0..NODES)
-            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-            .collect();
-        let addresses: Vec<_> = free.iter().map(|l| l.local_addr().unwrap()).collect();
-        drop(free);
+        let addresses = free_addresses();
         let mut links = BTreeMap::new();
         for from in 0..NODES {
             for to in (0..NODES).filter(|to| *to != from) {
@@ -86,7 +79,7 @@ impl Processes {
             directory: self.directory.path().join(format!("node-{node}")),
             trace: self.trace(node),
             heartbeat: Duration::from_millis(30),
-            election: Duration::from_millis(150),
+            election: Duration::from_millis(250),
             snapshot_bytes: 2_000,
         };
         let child = Command::new(std::env::current_exe().unwrap())
@@ -102,6 +95,16 @@ impl Processes {
     pub fn kill(&mut self, node: u16) {
         if let Some(mut child) = self.running.remove(&node) {
             child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// All at once, as when the power fails.
+    pub fn kill_all(&mut self) {
+        for child in self.running.values_mut() {
+            child.kill().unwrap();
+        }
+        for (_, mut child) in std::mem::take(&mut self.running) {
             child.wait().unwrap();
         }
     }
@@ -129,6 +132,11 @@ impl Processes {
         }
     }
 
+    /// Slows down all links of a node: what is sent by them arrives so much later.
+    pub fn links_slow(&self, node: u16, by: Duration) {
+        self.links_of(node, Condition::Slow(by));
+    }
+
     /// Who leads: of those who say so, the one of the latest term.
     pub async fn leader(&self) -> u16 {
         let client = Client::new("faults", self.addresses.clone(), Duration::from_millis(500));
@@ -150,6 +158,19 @@ impl Processes {
         }
     }
 
+    /// The term of a node that is up, or is about to be.
+    pub async fn term(&self, node: u16) -> u64 {
+        let client = Client::new("faults", self.addresses.clone(), Duration::from_millis(500));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Ok(status) = client.status(ProcessId(node)).await {
+                return status.term;
+            }
+            assert!(Instant::now() < deadline, "node {node} does not come up");
+            sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// Waits until something can be written.
     pub async fn serves(&self) {
         let client = Arc::new(Client::new("faults", self.addresses.clone(), PATIENCE));
@@ -163,22 +184,8 @@ impl Processes {
         let mut votes: BTreeMap<(u16, u64), BTreeSet<u64>> = BTreeMap::new();
         for node in 0..NODES {
             let trace = fs::read_to_string(self.trace(node)).unwrap_or_default();
-            for line in trace
-                .lines()
-                .filter(|line| line.contains("\"granted\":true"))
-            {
-                // The last line may have been cut short.
-                let Ok(step) = serde_json::from_str::<Value>(line) else {
-                    continue;
-                };
-                for effect in step["effects"].as_array().into_iter().flatten() {
-                    let vote = &effect["Send"]["message"]["Vote"];
-                    if vote["granted"] == true {
-                        let to = effect["Send"]["to"].as_u64().unwrap();
-                        let term = vote["term"].as_u64().unwrap();
-                        votes.entry((node, term)).or_default().insert(to);
-                    }
-                }
+            for (to, term) in votes_sent(&trace) {
+                votes.entry((node, term)).or_default().insert(to);
             }
         }
         match votes.iter().find(|(_, to)| to.len() > 1) {
@@ -188,4 +195,54 @@ impl Processes {
             None => Ok(votes.len()),
         }
     }
+}
+
+/// An address for each node: free now, and below those that a system gives to whoever dials, so that none is taken while
+/// its node is down.
+fn free_addresses() -> Vec<SocketAddr> {
+    let ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_000));
+    let addresses = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let free = addresses.filter_map(|address| TcpListener::bind(address).ok());
+    // All are held at once, so that they differ.
+    let free: Vec<_> = free.take(usize::from(NODES)).collect();
+    free.iter()
+        .map(|listener| listener.local_addr().unwrap())
+        .collect()
+}
+
+/// For whom a node has voted, and in which term: what was held back when it was killed was never sent.
+fn votes_sent(trace: &str) -> Vec<(u64, u64)> {
+    let mut sent = Vec::new();
+    // Of this incarnation: records written, those of them durable, and votes, each with the forced record that it waits for.
+    let (mut written, mut durable, mut forced, mut held) = (0, 0, 0, Vec::new());
+    for line in trace.lines() {
+        // The last line of one that was killed may be cut short.
+        let Ok(line) = serde_json::from_str::<Value>(line) else {
+            continue;
+        };
+        if line["input"].get("Start").is_some() {
+            (written, durable, forced) = (0, 0, 0);
+            held.clear();
+        }
+        durable += line["durable"].as_u64().unwrap_or(0);
+        for effect in line["effects"].as_array().into_iter().flatten() {
+            let is_forced = effect.get("Persist").is_some();
+            if is_forced || effect.get("Append").is_some() {
+                written += 1;
+            }
+            if is_forced {
+                forced = written;
+            }
+            let vote = &effect["Send"]["message"]["Vote"];
+            if vote["granted"] == true {
+                let to = effect["Send"]["to"].as_u64().unwrap();
+                held.push((forced, (to, vote["term"].as_u64().unwrap())));
+            }
+        }
+        sent.extend(
+            held.extract_if(.., |(record, _)| *record <= durable)
+                .map(|(_, vote)| vote),
+        );
+    }
+    sent
 }
