@@ -11,7 +11,7 @@ use std::time::Duration;
 use redb::StorageBackend;
 
 /// How long a sync takes: as on a disk that turns.
-pub const SYNC: Duration = Duration::from_millis(8);
+const SYNC: Duration = Duration::from_millis(8);
 
 /// A file, and what was written since the last sync: in memory only.
 #[derive(Debug)]

@@ -3,10 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::clients::Clients;
-use crate::disk::SYNC;
 use crate::links::Condition;
 use crate::node::Bug;
 use crate::processes::{NODES, Processes};
@@ -83,7 +82,7 @@ impl Fault {
                 (0..NODES).for_each(|node| processes.links_of(node, Condition::Good));
             }
             Self::BetweenTwoRestarted => {
-                for _ in 0..4 {
+                for _ in 0..6 {
                     restart_between(processes).await;
                 }
             }
@@ -91,24 +90,29 @@ impl Fault {
     }
 }
 
-/// The leader is restarted while the others do not hear of each other: both will campaign. When it has voted for one, which
-/// learns so late, it is restarted again before the other asks.
+/// Two campaign that do not hear of each other, and both ask the one between them, which has seen less than either. When it
+/// has voted for one, which never learns so, it is restarted: the other may ask in the same term.
 async fn restart_between(processes: &mut Processes) {
     let leader = processes.leader().await;
-    let (next, last) = ((leader + 1) % NODES, (leader + 2) % NODES);
-    let term = processes.term(leader).await;
-    processes.link(next, last, Condition::Cut);
+    let (between, last) = ((leader + 1) % NODES, (leader + 2) % NODES);
+    processes.kill(between);
+    sleep(CALM / 4).await;
+    processes.link(leader, last, Condition::Cut);
+    processes.link_to(between, leader, Condition::Cut);
+    processes.link_to(between, last, Condition::Cut);
     processes.kill(leader);
-    processes.links_slow(leader, Duration::from_millis(60));
     processes.restart(leader);
-    while processes.term(leader).await == term {}
-    // Until its vote is on its disk.
-    sleep(2 * SYNC).await;
-    processes.kill(leader);
-    processes.links_of(leader, Condition::Good);
-    processes.restart(leader);
+    let begin = processes.traced(between);
+    processes.restart(between);
+    let deadline = Instant::now() + LASTING;
+    while processes.votes(between, begin).is_empty() && Instant::now() < deadline {
+        sleep(Duration::from_millis(2)).await;
+    }
+    processes.kill(between);
+    processes.restart(between);
     sleep(CALM).await;
-    processes.link(next, last, Condition::Good);
+    processes.link(leader, last, Condition::Good);
+    processes.links_of(between, Condition::Good);
 }
 
 /// All faults, each at clients that are at work and are served again: what is wrong in the end.

@@ -119,10 +119,15 @@ impl Processes {
         kill_process(child, signal).unwrap();
     }
 
+    /// Changes the link from one node to another: what the one sends.
+    pub fn link_to(&self, from: u16, to: u16, condition: Condition) {
+        self.links[&(from, to)].set(condition);
+    }
+
     /// Changes the link between two nodes, in both directions.
     pub fn link(&self, one: u16, other: u16, condition: Condition) {
-        self.links[&(one, other)].set(condition);
-        self.links[&(other, one)].set(condition);
+        self.link_to(one, other, condition);
+        self.link_to(other, one, condition);
     }
 
     /// Changes all links of a node.
@@ -158,19 +163,6 @@ impl Processes {
         }
     }
 
-    /// The term of a node that is up, or is about to be.
-    pub async fn term(&self, node: u16) -> u64 {
-        let client = Client::new("faults", self.addresses.clone(), Duration::from_millis(500));
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Ok(status) = client.status(ProcessId(node)).await {
-                return status.term;
-            }
-            assert!(Instant::now() < deadline, "node {node} does not come up");
-            sleep(Duration::from_millis(2)).await;
-        }
-    }
-
     /// Waits until something can be written.
     pub async fn serves(&self) {
         let client = Arc::new(Client::new("faults", self.addresses.clone(), PATIENCE));
@@ -179,12 +171,22 @@ impl Processes {
         done.expect("the cluster serves again");
     }
 
+    /// How many bytes a node has traced.
+    pub fn traced(&self, node: u16) -> usize {
+        fs::metadata(self.trace(node)).map_or(0, |trace| trace.len() as usize)
+    }
+
+    /// For whom a node has voted, and in which term, by its trace from this byte on: where an incarnation begins.
+    pub fn votes(&self, node: u16, begin: usize) -> Vec<(u64, u64)> {
+        let trace = fs::read(self.trace(node)).unwrap_or_default();
+        votes_sent(&String::from_utf8_lossy(&trace[begin..]))
+    }
+
     /// Whether in every term every node has voted for one only, by what they have traced.
     pub fn check_votes(&self) -> Result<usize, String> {
         let mut votes: BTreeMap<(u16, u64), BTreeSet<u64>> = BTreeMap::new();
         for node in 0..NODES {
-            let trace = fs::read_to_string(self.trace(node)).unwrap_or_default();
-            for (to, term) in votes_sent(&trace) {
+            for (to, term) in self.votes(node, 0) {
                 votes.entry((node, term)).or_default().insert(to);
             }
         }
