@@ -122,11 +122,11 @@ impl Worker {
         loop {
             let number = done.fetch_add(1, Ordering::Relaxed);
             let key = Bytes::from(format!("{group}-{}", number / OPERATIONS_A_KEY));
-            let value = Some(Bytes::from(format!("{}-{number}", self.name)));
+            let value = Bytes::from(format!("{}-{number}", self.name));
             let operation = match fastrand::u8(..10) {
                 _ if reads_only => Operation::Get,
-                0..4 => Operation::Put(value.unwrap_or_default()),
-                4..6 => Operation::Swap(seen.clone(), value),
+                0..4 => Operation::Put(value),
+                4..6 => Operation::Swap(seen.clone(), Some(value)),
                 6 => Operation::Swap(seen.clone(), None),
                 _ => Operation::Get,
             };
