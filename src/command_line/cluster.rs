@@ -166,9 +166,11 @@ async fn tell_when_it_serves(cluster: &Cluster, file: &Path) -> Infallible {
             true => String::new(),
             false => format!(" --config {}", file.display()),
         };
+        // As whoever started it has called it.
+        let quorate = std::env::args().next().unwrap_or_default();
         eprintln!(
             "{} nodes serve; Ctrl-C stops them. In another terminal:\n  \
-             quorate put greeting hello{config}\n  quorate get greeting{config}\n  quorate status{config}",
+             {quorate} put greeting hello{config}\n  {quorate} get greeting{config}\n  {quorate} status{config}",
             cluster.nodes.len()
         );
     }

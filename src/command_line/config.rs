@@ -48,11 +48,12 @@ fn snapshot_bytes() -> u64 {
 impl Cluster {
     /// A cluster of so many nodes on this machine, at ports from this one on.
     pub(crate) fn local(name: &str, nodes: u16, port: u16, metrics: bool) -> Result<Self> {
-        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let ports = |first: u16| -> Result<Vec<SocketAddr>> {
-            let last = first.checked_add(nodes.saturating_sub(1));
-            let last = last.context("there are not so many ports: give a lower --port")?;
-            Ok((first..=last).map(address).collect())
+            let ports = (0..nodes).map(|node| first.checked_add(node));
+            let ports: Option<Vec<_>> = ports.collect();
+            let ports = ports.context("there are not so many ports: give a lower --port")?;
+            let addresses = ports.into_iter().map(|port| ([127, 0, 0, 1], port).into());
+            Ok(addresses.collect())
         };
         let metrics = match metrics {
             true => ports(port.saturating_add(nodes))?,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use quorate::key_value::{self, KeyValue, PROTOCOL};
 use quorate::protocol::ProcessId;
@@ -71,14 +71,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 async fn serve(arguments: &Arguments, cluster: &Cluster) -> Result<()> {
     let me = ProcessId(arguments.node);
+    let address = cluster.nodes[me.index()];
+    let bound = transport::bind(address, cluster.allow_remote).await;
+    let listener = bound
+        .map_err(|error| match error {
+            error @ transport::Error::NotLoopback { .. } => Error::new(error).context(format!(
+                "{} does not say allow-remote = true",
+                arguments.config.display()
+            )),
+            error => Error::new(error),
+        })
+        .with_context(|| format!("node {} cannot listen at {address}", me.0))?;
     if let Some(address) = cluster.metrics.get(me.index()) {
         let exporter = PrometheusBuilder::new().with_http_listener(*address);
-        exporter.install().context("metrics cannot be told")?;
+        let told = exporter.install();
+        told.with_context(|| format!("metrics of node {} cannot be told at {address}", me.0))?;
     }
-    let address = cluster.nodes[me.index()];
-    let listener = transport::bind(address, cluster.allow_remote)
-        .await
-        .with_context(|| format!("node {} cannot listen at {address}", me.0))?;
     let store = open(arguments, cluster)?;
     let trace = arguments.trace.as_ref().map(|file| {
         let created = File::create(file);

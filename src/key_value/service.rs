@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use metrics::{Gauge, gauge};
+use metrics::{Gauge, Histogram, gauge, histogram};
 use serde::{Deserialize, Serialize};
 
 use super::{Command, KEY_MAX, Map, Query, Reply, VALUE_MAX};
@@ -148,11 +148,14 @@ impl Default for Settings {
 struct Waiting {
     client: Arc<Outbox>,
     number: u64,
+    since: Instant,
+    latency: Histogram,
 }
 
 impl Waiting {
     fn answer(&self, result: Result<Answer, Refusal>) {
         let number = self.number;
+        self.latency.record(self.since.elapsed());
         // If it is gone, or does not read, it will ask again.
         if let Err(error) = self.client.put(&Response { number, result }) {
             tracing::debug!(%error, "a client was not answered");
@@ -176,16 +179,17 @@ pub struct KeyValue {
     /// What [`Map::written`] was when a snapshot was last asked for.
     compacted: u64,
     compacts: bool,
-    gauges: Gauges,
+    metrics: Metrics,
 }
 
 #[derive(Debug)]
-struct Gauges {
+struct Metrics {
     leads: Gauge,
     term: Gauge,
     commit: Gauge,
     last: Gauge,
     waiting: Gauge,
+    latency: Histogram,
 }
 
 impl KeyValue {
@@ -201,12 +205,13 @@ impl KeyValue {
             leads: None,
             compacted: 0,
             compacts: false,
-            gauges: Gauges {
+            metrics: Metrics {
                 leads: gauge!("quorate_raft_leads"),
                 term: gauge!("quorate_raft_term"),
                 commit: gauge!("quorate_raft_commit_index"),
                 last: gauge!("quorate_raft_last_index"),
                 waiting: gauge!("quorate_requests_waiting"),
+                latency: histogram!("quorate_request_seconds"),
             },
         }
     }
@@ -287,7 +292,14 @@ where
     fn ask(&mut self, state: &State<Map>, client: &Arc<Outbox>, asked: Asked) {
         let Asked { number, operation } = asked;
         let client = Arc::clone(client);
-        let waiting = Waiting { client, number };
+        let since = Instant::now();
+        let latency = self.metrics.latency.clone();
+        let waiting = Waiting {
+            client,
+            number,
+            since,
+            latency,
+        };
         if !fits(&operation) {
             let (key_max, value_max) = (KEY_MAX as u64, VALUE_MAX as u64);
             return waiting.answer(Err(Refusal::TooLong { key_max, value_max }));
@@ -374,12 +386,12 @@ where
             self.compacted = written;
             self.compacts = true;
         }
-        self.gauges.leads.set(f64::from(u8::from(leads.is_some())));
-        self.gauges.term.set(state.term as f64);
-        self.gauges.commit.set(state.commit as f64);
-        self.gauges.last.set(state.log.last().index as f64);
+        self.metrics.leads.set(f64::from(u8::from(leads.is_some())));
+        self.metrics.term.set(state.term as f64);
+        self.metrics.commit.set(state.commit as f64);
+        self.metrics.last.set(state.log.last().index as f64);
         let waiting = self.by_ticket.len() + self.by_origin.len();
-        self.gauges.waiting.set(waiting as f64);
+        self.metrics.waiting.set(waiting as f64);
     }
 
     fn duration(&mut self, timer: &Timer) -> Duration {

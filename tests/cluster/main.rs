@@ -3,12 +3,15 @@
 //!
 //! `QUORATE_FAULT_ROUNDS=N` repeats all faults N times.
 
+mod acknowledged;
 mod clients;
 mod disk;
 mod faults;
 mod history;
 mod links;
 mod node;
+#[path = "../ports/mod.rs"]
+mod ports;
 mod processes;
 
 use libtest_mimic::{Arguments, Trial};
@@ -24,10 +27,26 @@ fn main() {
     }
     let rounds = std::env::var("QUORATE_FAULT_ROUNDS").ok();
     let rounds = rounds.map_or(1, |rounds| rounds.parse().expect("a number of rounds"));
-    let mut trials = vec![Trial::test(
-        "whatever befalls nodes, what clients see is linearizable, and no acknowledged write is lost",
-        move || Ok(faults::withstands(rounds)?),
-    )];
+    let mut trials = vec![
+        Trial::test(
+            "no write is acknowledged before the disks of a majority have synced it",
+            || Ok(acknowledged::check(Bug::None).map(drop)?),
+        ),
+        Trial::test(
+            "that a write is acknowledged before is found out",
+            || match acknowledged::check(Bug::TellsBeforeItIsDurable) {
+                Ok(_) => Err("all were synced".into()),
+                Err(early) => {
+                    println!("{early}");
+                    Ok(())
+                }
+            },
+        ),
+        Trial::test(
+            "whatever befalls nodes, what clients see is linearizable, and no acknowledged write is lost",
+            move || Ok(faults::withstands(rounds)?),
+        ),
+    ];
     for (name, bug) in [
         (
             "nodes that tell before it is durable are found out",

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::disk::PowerLoss;
 
-type Server = Raft<Map, &'static dyn Rules>;
+pub type Server = Raft<Map, &'static dyn Rules>;
 type Effects = Vec<Effect<Server>>;
 
 /// What is wrong with a node.
@@ -105,29 +105,47 @@ pub fn run(arguments: &str) {
     runtime.block_on(serve(arguments));
 }
 
-async fn serve(arguments: Arguments) {
-    let Arguments { bug, node, .. } = arguments;
-    let me = ProcessId(node);
-    let identity = Identity {
+/// Whose data a node's is.
+pub fn identity(node: u16) -> Identity {
+    Identity {
         cluster: "faults".to_owned(),
         node: u64::from(node),
         protocol: PROTOCOL.to_owned(),
-    };
+    }
+}
+
+async fn serve(arguments: Arguments) {
+    let Arguments { bug, node, .. } = arguments;
     std::fs::create_dir_all(&arguments.directory).expect("a directory");
     let file = arguments.directory.join("disk");
     // Where nothing was ever synced there was no store.
     let is_new = std::fs::metadata(&file).map_or(0, |file| file.len()) == 0;
     let disk = PowerLoss::open(&file, bug != Bug::NeverSyncs).expect("a file");
     let store = match is_new {
-        true => Store::create_on(disk, &identity).expect("a new store"),
-        false => Store::open_on(disk, &identity).expect("the store").0,
+        true => Store::create_on(disk, &identity(node)).expect("a new store"),
+        false => Store::open_on(disk, &identity(node)).expect("the store").0,
     };
     let mut options = File::options();
     let trace = options.append(true).create(true).open(&arguments.trace);
+    let trace = Trace::new(LineWriter::new(trace.expect("a trace")));
+    assemble(arguments, store, Some(trace))
+        .await
+        .run(CancellationToken::new())
+        .await
+        .expect("a disk that works");
+}
+
+/// A node with its bug, of whose arguments those about files are not needed any more.
+pub async fn assemble(
+    arguments: Arguments,
+    store: Store,
+    trace: Option<Trace>,
+) -> Node<Mutated<Server>, KeyValue> {
+    let me = ProcessId(arguments.node);
     let peers = arguments.peers.into_iter();
     let servers = peers.len() + 1;
-    let node = Node {
-        protocol: protocol(bug, servers),
+    Node {
+        protocol: protocol(arguments.bug, servers),
         me,
         store,
         service: KeyValue::new(
@@ -151,9 +169,6 @@ async fn serve(arguments: Arguments) {
             log_bytes_max: 1 << 16,
             ..Settings::default()
         },
-        trace: Some(Trace::new(LineWriter::new(trace.expect("a trace")))),
-    };
-    node.run(CancellationToken::new())
-        .await
-        .expect("a disk that works");
+        trace,
+    }
 }

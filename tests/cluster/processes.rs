@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::links::{Condition, Link};
 use crate::node::{Arguments, Bug};
+use crate::ports::free_ports;
 
 /// How many nodes there are.
 pub const NODES: u16 = 3;
@@ -41,7 +42,11 @@ impl Drop for Processes {
 impl Processes {
     /// Starts all.
     pub async fn start(bug: Bug) -> Self {
-        let addresses = free_addresses();
+        let first = free_ports(NODES);
+        let ports = first..first + NODES;
+        let addresses: Vec<_> = ports
+            .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+            .collect();
         let mut links = BTreeMap::new();
         for from in 0..NODES {
             for to in (0..NODES).filter(|to| *to != from) {
@@ -197,19 +202,6 @@ impl Processes {
             None => Ok(votes.len()),
         }
     }
-}
-
-/// An address for each node: free now, and below those that a system gives to whoever dials, so that none is taken while
-/// its node is down.
-fn free_addresses() -> Vec<SocketAddr> {
-    let ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_000));
-    let addresses = ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-    let free = addresses.filter_map(|address| TcpListener::bind(address).ok());
-    // All are held at once, so that they differ.
-    let free: Vec<_> = free.take(usize::from(NODES)).collect();
-    free.iter()
-        .map(|listener| listener.local_addr().unwrap())
-        .collect()
 }
 
 /// For whom a node has voted, and in which term: what was held back when it was killed was never sent.
