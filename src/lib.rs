@@ -15,6 +15,7 @@
 //! * [`raft`] is Raft: a replicated log.
 //! * [`storage`] keeps what processes write, [`transport`] carries what they send, and [`runtime`] drives them.
 //! * [`key_value`] is a replicated map, over Raft.
+//! * [`ledger`] is accounts over several shards, over a protocol of atomic commit.
 //!
 //! # What a driver owes a protocol
 //!
@@ -39,6 +40,7 @@
 
 pub mod atomic_commit;
 pub mod key_value;
+pub mod ledger;
 pub mod paxos;
 pub mod protocol;
 pub mod raft;

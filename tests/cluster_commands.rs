@@ -1,80 +1,22 @@
 //! `quorate`, as whoever runs it does.
 
 mod ports;
+mod programs;
 
-use std::collections::VecDeque;
-use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ports::free_ports;
+use programs::{Running, fails, quorate, serve};
 use quorate::key_value::{Client, Error};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
-
-fn quorate<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
-    command.args(arguments).env_remove("RUST_LOG");
-    command
-}
-
-/// A program that goes on, and what it tells.
-struct Running {
-    child: Child,
-    errors: BufReader<std::process::ChildStderr>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // What is tested may have ended it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Running {
-    fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let errors = BufReader::new(child.stderr.take().unwrap());
-        Self { child, errors }
-    }
-
-    /// Waits until it says so.
-    fn says(&mut self, what: &str) {
-        let mut last = VecDeque::new();
-        let mut line = String::new();
-        while self.errors.read_line(&mut line).unwrap() > 0 {
-            if line.contains(what) {
-                return;
-            }
-            last.push_back(std::mem::take(&mut line));
-            last.truncate(50);
-        }
-        panic!("it has ended, and has not said {what:?}: {last:?}");
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Tells it to stop, which it should.
-    fn stop(&mut self) {
-        self.signal(Signal::INT);
-        // It may have more to say until then.
-        std::io::copy(&mut self.errors, &mut std::io::sink()).unwrap();
-        assert!(self.child.wait().unwrap().success());
-    }
-}
 
 /// A cluster of three that was made, and does not run.
 struct Cluster {
@@ -147,21 +89,6 @@ impl Cluster {
         assert_eq!(output.status.code(), Some(status), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
-}
-
-fn serve(file: &Path, node: usize, directory: &Path) -> Command {
-    let mut command = quorate(["serve", "--config"]);
-    command.arg(file).args(["--node", &node.to_string()]);
-    command.arg("--directory").arg(directory);
-    command
-}
-
-/// That a command fails at once, and says so.
-fn fails(mut command: Command, why: &str) {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{command:?}: {told}");
-    assert!(told.contains(why), "{command:?}: {told}");
 }
 
 #[test]
@@ -358,7 +285,7 @@ fn a_file_that_is_none_of_a_cluster_is_refused() {
             "as many addresses",
         ),
         (
-            "name = \"a\"\nnodes = [\"127.0.0.1:1\"]\nelection-milliseconds = 60",
+            "name = \"a\"\nnodes = [\"127.0.0.1:1\"]\n[raft]\nelection-milliseconds = 60",
             "twice heartbeat",
         ),
     ] {

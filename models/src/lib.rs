@@ -11,6 +11,7 @@
 //! * [`mod@cost`] counts what a decision costs.
 //! * [`framework`] is whose environment that is, and in what order the application asks.
 //! * [`atomic_commit`] is the application above protocols of atomic commit, and what is claimed of all.
+//! * [`ledger`] is accounts over shards, above one of these protocols.
 //! * [`two_phase_commit`], [`three_phase_commit`] and [`paxos`] are the protocols: properties, instances and mutants.
 
 pub mod actor;
@@ -21,6 +22,7 @@ pub mod cost;
 pub mod entry;
 pub mod explorer;
 pub mod framework;
+pub mod ledger;
 pub mod mutant;
 pub mod paxos;
 pub mod quotient;

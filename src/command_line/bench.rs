@@ -15,7 +15,7 @@ use hdrhistogram::Histogram;
 use quorate::key_value::{Client, Session};
 
 use super::cluster::Running;
-use super::config::Cluster;
+use super::config::{Cluster, Protocol};
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -108,7 +108,9 @@ async fn measure_all(arguments: &Arguments) -> Result<()> {
         println!("{kind}: {syncs_per_second:.0} syncs a second of 4 KiB each, one after the other");
     }
     let file = directory.join("cluster.toml");
-    let cluster = Cluster::local("bench", arguments.nodes, arguments.port, false)?;
+    let (nodes, port) = (arguments.nodes, arguments.port);
+    let cluster = Cluster::local("bench", Protocol::Raft, nodes, port, false)?;
+    cluster.check()?;
     cluster.write(&file)?;
     let mut running = Running::start(directory, &file, cluster.nodes.len())?;
     let measured = tokio::select! {

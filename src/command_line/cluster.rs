@@ -11,17 +11,25 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 use quorate::key_value::Client;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
-use super::config::Cluster;
+use super::config::{Cluster, Protocol};
 
 /// How long nodes have to stop.
 const STOP: Duration = Duration::from_secs(10);
+/// How long they have until they serve.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a cluster on this machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// How many nodes. If there is a cluster in the directory, it is run as it is.
+    /// What they run. If there is a cluster in the directory, it is run as it is.
+    #[arg(long, default_value_t)]
+    protocol: Protocol,
+    /// Three-phase commit: assume that whoever does not answer in time has failed.
+    #[arg(long)]
+    assume_synchronous: bool,
+    /// How many nodes.
     #[arg(long, default_value_t = 3)]
     nodes: u16,
     /// Where the data is.
@@ -117,12 +125,15 @@ impl Running {
 /// Makes a new cluster: its file comes last, so that half of one is none.
 fn create(arguments: &Arguments, file: &Path) -> Result<Cluster> {
     let directory = &arguments.directory;
-    let cluster = Cluster::local(
+    let mut cluster = Cluster::local(
         "quorate",
+        arguments.protocol,
         arguments.nodes,
         arguments.port,
         arguments.metrics,
     )?;
+    cluster.commit.assume_synchronous = arguments.assume_synchronous;
+    cluster.check()?;
     let what = || format!("{} cannot be made", directory.display());
     fs::create_dir_all(directory).with_context(what)?;
     if fs::read_dir(directory).with_context(what)?.next().is_some() {
@@ -159,20 +170,49 @@ fn start(directory: &Path, file: &Path, node: usize) -> Result<Child> {
 }
 
 async fn tell_when_it_serves(cluster: &Cluster, file: &Path) -> Infallible {
-    let patience = Duration::from_secs(60);
-    let client = Arc::new(Client::new(&cluster.name, cluster.nodes.clone(), patience));
-    if client.session().await.is_ok() {
-        let config = match file == Path::new("quorate-data/cluster.toml") {
-            true => String::new(),
-            false => format!(" --config {}", file.display()),
-        };
-        // As whoever started it has called it.
-        let quorate = std::env::args().next().unwrap_or_default();
+    // As whoever started it has called it.
+    let quorate = std::env::args().next().unwrap_or_default();
+    let config = match file == Path::new("quorate-data/cluster.toml") {
+        true => String::new(),
+        false => format!(" --config {}", file.display()),
+    };
+    let examples = match cluster.protocol {
+        Protocol::Raft => ["put greeting hello", "get greeting", "status"],
+        Protocol::TwoPhaseCommit | Protocol::ThreePhaseCommit => {
+            ["deposit alice 100", "transfer alice bob 30", "status"]
+        }
+    };
+    if serves(cluster).await {
         eprintln!(
-            "{} nodes serve; Ctrl-C stops them. In another terminal:\n  \
-             {quorate} put greeting hello{config}\n  {quorate} get greeting{config}\n  {quorate} status{config}",
+            "{} nodes serve; Ctrl-C stops them. In another terminal:",
             cluster.nodes.len()
         );
+        for example in examples {
+            eprintln!("  {quorate} {example}{config}");
+        }
     }
     std::future::pending().await
+}
+
+/// Whether it serves, once it does.
+async fn serves(cluster: &Cluster) -> bool {
+    match cluster.protocol {
+        Protocol::Raft => {
+            let client = Client::new(&cluster.name, cluster.nodes.clone(), PATIENCE);
+            Arc::new(client).session().await.is_ok()
+        }
+        Protocol::TwoPhaseCommit | Protocol::ThreePhaseCommit => {
+            let client = super::ledger::client(cluster, PATIENCE);
+            let deadline = Instant::now() + PATIENCE;
+            for (node, _) in client.nodes() {
+                while client.status(node).await.is_err() {
+                    if Instant::now() > deadline {
+                        return false;
+                    }
+                    sleep(Duration::from_millis(20)).await;
+                }
+            }
+            true
+        }
+    }
 }

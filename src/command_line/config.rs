@@ -1,11 +1,13 @@
 //! A cluster's file: the same for its nodes and its clients.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Display};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// A cluster.
@@ -14,6 +16,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Cluster {
     /// Its name, by which its nodes and clients know each other.
     pub(crate) name: String,
+    /// What its nodes run.
+    #[serde(default)]
+    pub(crate) protocol: Protocol,
     /// The address of each node, in the order of their numbers, which begin with 0.
     pub(crate) nodes: Vec<SocketAddr>,
     /// Where each tells Prometheus how it is; nobody does if there are none.
@@ -22,32 +27,93 @@ pub(crate) struct Cluster {
     /// Whether addresses may be such as can be reached from other machines. Nothing is encrypted or authenticated yet.
     #[serde(default)]
     pub(crate) allow_remote: bool,
+    /// How Raft is run.
+    #[serde(default)]
+    pub(crate) raft: RaftSettings,
+    /// How atomic commit is run.
+    #[serde(default)]
+    pub(crate) commit: CommitSettings,
+}
+
+/// What nodes run.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Protocol {
+    /// A key-value store, replicated by Raft.
+    #[default]
+    Raft,
+    /// Accounts over shards: node 0 coordinates, each other one is a shard. It blocks while the coordinator is down.
+    TwoPhaseCommit,
+    /// The same; it does not block, and is atomic only where failures can be told from slowness.
+    ThreePhaseCommit,
+}
+
+impl Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Raft => "raft",
+            Self::TwoPhaseCommit => "two-phase-commit",
+            Self::ThreePhaseCommit => "three-phase-commit",
+        })
+    }
+}
+
+/// How Raft is run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct RaftSettings {
     /// How often a leader says that it leads, in milliseconds.
-    #[serde(default = "heartbeat_milliseconds")]
     pub(crate) heartbeat_milliseconds: u64,
     /// How long a follower waits at least, and at most twice as long, until it campaigns, in milliseconds.
-    #[serde(default = "election_milliseconds")]
     pub(crate) election_milliseconds: u64,
     /// After so many bytes of commands a snapshot takes the log's place.
-    #[serde(default = "snapshot_bytes")]
     pub(crate) snapshot_bytes: u64,
 }
 
-fn heartbeat_milliseconds() -> u64 {
-    50
+impl Default for RaftSettings {
+    fn default() -> Self {
+        Self {
+            heartbeat_milliseconds: 50,
+            election_milliseconds: 300,
+            snapshot_bytes: 64 << 20,
+        }
+    }
 }
 
-fn election_milliseconds() -> u64 {
-    300
+/// How atomic commit is run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct CommitSettings {
+    /// How long work, and votes, may take, in milliseconds.
+    pub(crate) deadline_milliseconds: u64,
+    /// After how many milliseconds it is said again what may have been lost.
+    pub(crate) resend_milliseconds: u64,
+    /// Three-phase commit: after how many milliseconds a process from which nothing was heard is taken to have failed.
+    pub(crate) suspect_milliseconds: u64,
+    /// Three-phase commit: whether it is assumed that it then has.
+    pub(crate) assume_synchronous: bool,
 }
 
-fn snapshot_bytes() -> u64 {
-    64 << 20
+impl Default for CommitSettings {
+    fn default() -> Self {
+        Self {
+            deadline_milliseconds: 2000,
+            resend_milliseconds: 200,
+            suspect_milliseconds: 5000,
+            assume_synchronous: false,
+        }
+    }
 }
 
 impl Cluster {
     /// A cluster of so many nodes on this machine, at ports from this one on.
-    pub(crate) fn local(name: &str, nodes: u16, port: u16, metrics: bool) -> Result<Self> {
+    pub(crate) fn local(
+        name: &str,
+        protocol: Protocol,
+        nodes: u16,
+        port: u16,
+        metrics: bool,
+    ) -> Result<Self> {
         let ports = |first: u16| -> Result<Vec<SocketAddr>> {
             let ports = (0..nodes).map(|node| first.checked_add(node));
             let ports: Option<Vec<_>> = ports.collect();
@@ -59,17 +125,15 @@ impl Cluster {
             true => ports(port.saturating_add(nodes))?,
             false => Vec::new(),
         };
-        let cluster = Self {
+        Ok(Self {
             name: name.to_owned(),
+            protocol,
             nodes: ports(port)?,
             metrics,
             allow_remote: false,
-            heartbeat_milliseconds: heartbeat_milliseconds(),
-            election_milliseconds: election_milliseconds(),
-            snapshot_bytes: snapshot_bytes(),
-        };
-        cluster.check()?;
-        Ok(cluster)
+            raft: RaftSettings::default(),
+            commit: CommitSettings::default(),
+        })
     }
 
     /// Reads a cluster's file.
@@ -86,7 +150,8 @@ impl Cluster {
         Ok(cluster)
     }
 
-    fn check(&self) -> Result<()> {
+    /// Whether it makes sense.
+    pub(crate) fn check(&self) -> Result<()> {
         if self.nodes.is_empty() {
             bail!("a cluster needs at least one node");
         }
@@ -104,13 +169,52 @@ impl Cluster {
         if !self.metrics.is_empty() && self.metrics.len() != self.nodes.len() {
             bail!("give as many addresses for metrics as there are nodes, or none");
         }
-        if self.heartbeat_milliseconds == 0 {
+        let RaftSettings {
+            heartbeat_milliseconds,
+            election_milliseconds,
+            ..
+        } = self.raft;
+        if heartbeat_milliseconds == 0 {
             bail!("heartbeat-milliseconds is 0: give at least 1");
         }
-        if self.election_milliseconds < 2 * self.heartbeat_milliseconds {
+        if election_milliseconds / 2 < heartbeat_milliseconds {
             bail!(
                 "election-milliseconds is less than twice heartbeat-milliseconds: followers would campaign against a leader that \
                  is up"
+            );
+        }
+        self.check_commit()
+    }
+
+    fn check_commit(&self) -> Result<()> {
+        if self.protocol == Protocol::Raft {
+            return Ok(());
+        }
+        if self.nodes.len() < 2 {
+            bail!(
+                "atomic commit needs a coordinator and at least one shard: give at least 2 nodes"
+            );
+        }
+        let CommitSettings {
+            deadline_milliseconds,
+            resend_milliseconds,
+            suspect_milliseconds,
+            assume_synchronous,
+        } = self.commit;
+        if deadline_milliseconds == 0 || resend_milliseconds == 0 {
+            bail!("deadline-milliseconds and resend-milliseconds must be at least 1");
+        }
+        if self.protocol == Protocol::ThreePhaseCommit && !assume_synchronous {
+            bail!(
+                "three-phase commit is atomic only where whoever does not answer in time has failed: if the network parts, or is \
+                 slow, money is lost; give --assume-synchronous if you assume that it never is, or else --protocol two-phase-commit"
+            );
+        }
+        if self.protocol == Protocol::ThreePhaseCommit
+            && suspect_milliseconds / 2 < deadline_milliseconds
+        {
+            bail!(
+                "suspect-milliseconds is less than twice deadline-milliseconds: who still waits for another would be suspected"
             );
         }
         Ok(())

@@ -5,17 +5,20 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use config::Protocol;
 
 mod ask;
 mod bench;
 mod cluster;
 mod config;
+mod ledger;
 mod serve;
 
 /// A request's outcome is unknown: other than a failure, which is known.
 const UNKNOWN: u8 = 3;
 
-/// A replicated key-value store: Raft, the very code that the model checker steps.
+/// A replicated key-value store, by Raft; or accounts over shards, by two-phase or three-phase commit: the very code that the
+/// model checker steps.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 struct Arguments {
@@ -78,6 +81,41 @@ enum Command {
         #[command(flatten)]
         client: ClientArguments,
     },
+    /// Puts money on an account.
+    Deposit {
+        /// Which account.
+        account: String,
+        /// How much.
+        #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+        amount: i64,
+        #[command(flatten)]
+        client: ClientArguments,
+    },
+    /// Moves money from an account to another: all of it, or nothing.
+    Transfer {
+        /// From which account.
+        from: String,
+        /// To which.
+        to: String,
+        /// How much.
+        #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+        amount: i64,
+        #[command(flatten)]
+        client: ClientArguments,
+    },
+    /// Prints how much there is on an account.
+    Balance {
+        /// Which account.
+        account: String,
+        #[command(flatten)]
+        client: ClientArguments,
+    },
+    /// Lists the transactions that shards are bound to without knowing the outcome, and the accounts that these lock. Exit
+    /// status 1 if there are any, or a shard does not answer.
+    InDoubt {
+        #[command(flatten)]
+        client: ClientArguments,
+    },
     /// Measures throughput and latency of a cluster on this machine.
     Bench(bench::Arguments),
     /// Prints how each node is. Exit status 1 if nobody leads.
@@ -125,14 +163,37 @@ pub(crate) fn run() -> ExitCode {
             client,
         } => ask::range(&client, from, to, limit),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Status { client } => ask::status(&client),
+        Command::Deposit {
+            account,
+            amount,
+            client,
+        } => ledger::deposit(&client, account, amount),
+        Command::Transfer {
+            from,
+            to,
+            amount,
+            client,
+        } => ledger::transfer(&client, from, to, amount),
+        Command::Balance { account, client } => ledger::balance(&client, &account),
+        Command::InDoubt { client } => ledger::in_doubt(&client),
+        Command::Status { client } => status(&client),
     };
     result.unwrap_or_else(|error| {
         eprintln!("quorate: {error:#}");
-        let asked = error.downcast_ref::<quorate::key_value::Error>();
-        match asked {
-            Some(quorate::key_value::Error::Unknown { .. }) => ExitCode::from(UNKNOWN),
+        let key_value = error.downcast_ref::<quorate::key_value::Error>();
+        let ledger = error.downcast_ref::<quorate::ledger::Error>();
+        match (key_value, ledger) {
+            (Some(quorate::key_value::Error::Unknown { .. }), _)
+            | (_, Some(quorate::ledger::Error::Unknown { .. })) => ExitCode::from(UNKNOWN),
             _ => ExitCode::FAILURE,
         }
     })
+}
+
+/// Prints how each node of a cluster is, whatever it runs.
+fn status(arguments: &ClientArguments) -> anyhow::Result<ExitCode> {
+    match config::Cluster::read(&arguments.config)?.protocol {
+        Protocol::Raft => ask::status(arguments),
+        Protocol::TwoPhaseCommit | Protocol::ThreePhaseCommit => ledger::status(arguments),
+    }
 }

@@ -10,17 +10,21 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, bail};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use quorate::key_value::{self, KeyValue, PROTOCOL};
+use quorate::ledger::{self, Accounts, Ledger, Timed};
 use quorate::protocol::ProcessId;
 use quorate::raft::{Limits, Raft};
-use quorate::runtime::{Node, Settings, Trace};
+use quorate::runtime::{Node, Service, Settings, Trace};
 use quorate::storage::{Identity, Store};
+use quorate::three_phase_commit::ThreePhaseCommit;
 use quorate::transport::{self, Hello, Speaker};
+use quorate::two_phase_commit::TwoPhaseCommit;
 use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use super::config::Cluster;
+use super::config::{Cluster, Protocol};
 
 /// Runs one node.
 #[derive(Debug, clap::Args)]
@@ -87,28 +91,76 @@ async fn serve(arguments: &Arguments, cluster: &Cluster) -> Result<()> {
         let told = exporter.install();
         told.with_context(|| format!("metrics of node {} cannot be told at {address}", me.0))?;
     }
-    let store = open(arguments, cluster)?;
+    match cluster.protocol {
+        Protocol::Raft => {
+            let timing = key_value::Settings {
+                heartbeat: Duration::from_millis(cluster.raft.heartbeat_milliseconds),
+                election: Duration::from_millis(cluster.raft.election_milliseconds),
+                snapshot_bytes: cluster.raft.snapshot_bytes,
+            };
+            let protocol = Raft::new(cluster.nodes.len(), Limits::default())?;
+            let service = KeyValue::new(me, timing);
+            run_node(arguments, cluster, listener, PROTOCOL, protocol, service).await
+        }
+        Protocol::TwoPhaseCommit => {
+            let protocol = TwoPhaseCommit::new(cluster.nodes.len() - 1)?;
+            run_ledger(arguments, cluster, listener, protocol).await
+        }
+        Protocol::ThreePhaseCommit => {
+            let protocol = ThreePhaseCommit::new(cluster.nodes.len() - 1)?;
+            run_ledger(arguments, cluster, listener, protocol).await
+        }
+    }
+}
+
+async fn run_ledger<P>(
+    arguments: &Arguments,
+    cluster: &Cluster,
+    listener: TcpListener,
+    protocol: P,
+) -> Result<()>
+where
+    P: Timed<Message: Send> + 'static,
+{
+    let service = Accounts::new(ledger::Settings {
+        deadline: Duration::from_millis(cluster.commit.deadline_milliseconds),
+        resend: Duration::from_millis(cluster.commit.resend_milliseconds),
+        suspect: Duration::from_millis(cluster.commit.suspect_milliseconds),
+    });
+    let protocol = Ledger::new(protocol);
+    run_node(arguments, cluster, listener, P::NAME, protocol, service).await
+}
+
+async fn run_node<P, S>(
+    arguments: &Arguments,
+    cluster: &Cluster,
+    listener: TcpListener,
+    name: &str,
+    protocol: P,
+    service: S,
+) -> Result<()>
+where
+    P: quorate::protocol::Protocol<Message: Send + 'static>,
+    S: Service<P>,
+{
+    let me = ProcessId(arguments.node);
+    let store = open(arguments, cluster, name)?;
     let trace = arguments.trace.as_ref().map(|file| {
         let created = File::create(file);
         let created = created.with_context(|| format!("{} cannot be written", file.display()));
         // A line at a time: a node that is killed has written all that it has done.
         created.map(|file| Trace::new(LineWriter::new(file)))
     });
-    let timing = key_value::Settings {
-        heartbeat: Duration::from_millis(cluster.heartbeat_milliseconds),
-        election: Duration::from_millis(cluster.election_milliseconds),
-        snapshot_bytes: cluster.snapshot_bytes,
-    };
     let nodes = (0..).map(ProcessId).zip(cluster.nodes.iter().copied());
     let peers: BTreeMap<_, _> = nodes.filter(|(node, _)| *node != me).collect();
     let node = Node {
-        protocol: Raft::new(cluster.nodes.len(), Limits::default())?,
+        protocol,
         me,
         store,
-        service: KeyValue::new(me, timing),
+        service,
         hello: Hello {
             cluster: cluster.name.clone(),
-            protocol: PROTOCOL.to_owned(),
+            protocol: name.to_owned(),
             speaker: Speaker::Node(me),
         },
         listener,
@@ -118,18 +170,18 @@ async fn serve(arguments: &Arguments, cluster: &Cluster) -> Result<()> {
     };
     let stop = CancellationToken::new();
     tokio::spawn(stop_when_told(stop.clone(), arguments.stop_at_end_of_input));
-    tracing::info!(node = me.0, %address, "serving");
+    tracing::info!(node = me.0, address = %cluster.nodes[me.index()], "serving");
     node.run(stop).await?;
     tracing::info!(node = me.0, "stopped");
     Ok(())
 }
 
-fn open(arguments: &Arguments, cluster: &Cluster) -> Result<Store> {
+fn open(arguments: &Arguments, cluster: &Cluster, protocol: &str) -> Result<Store> {
     let directory = &arguments.directory;
     let identity = Identity {
         cluster: cluster.name.clone(),
         node: u64::from(arguments.node),
-        protocol: PROTOCOL.to_owned(),
+        protocol: protocol.to_owned(),
     };
     let what = || format!("{}", directory.display());
     if arguments.new {

@@ -1,22 +1,19 @@
 //! The client's end: it finds the leader, asks again, and says so when an outcome is unknown.
 
-use std::collections::HashMap;
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout_at};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::time::{Instant, sleep};
 
-use super::service::{Answer, Asked, Operation, Refusal, Response, Status};
+use super::service::{Answer, Operation, Refusal, Status};
 use super::{Command, PROTOCOL, Query, Reply};
 use crate::protocol::ProcessId;
 use crate::raft::{Index, Origin};
-use crate::transport::{self, Connection, Hello, Outbox, Receiver, Settings, Speaker};
+use crate::transport::{Calls, NoAnswer};
 
 /// How long one node is given to answer, before another is asked.
 const TURN: Duration = Duration::from_secs(2);
@@ -55,29 +52,14 @@ impl std::error::Error for Error {}
 /// A client of a cluster. It has one connection to each node that it has asked something.
 #[derive(Debug)]
 pub struct Client {
-    nodes: Vec<SocketAddr>,
-    hello: Hello,
-    settings: Settings,
+    calls: Calls<Result<Answer, Refusal>>,
     /// How long it goes on asking.
     patience: Duration,
     /// How long one node is given to answer, before another is asked.
     turn: Duration,
     /// Whom it asks next.
     next: AtomicU16,
-    connections: Mutex<HashMap<ProcessId, Arc<Asking>>>,
 }
-
-/// A connection to a node.
-#[derive(Debug)]
-struct Asking {
-    outbox: Arc<Outbox>,
-    numbers: AtomicU64,
-    /// Who waits for which answer; nothing once the connection has ended.
-    waiting: Arc<Mutex<Option<Waiting>>>,
-    _running: DropGuard,
-}
-
-type Waiting = HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>;
 
 /// A client's session: its commands are done one after the other, each once.
 #[derive(Debug)]
@@ -95,20 +77,14 @@ impl Client {
     /// If there are no nodes.
     pub fn new(cluster: &str, nodes: Vec<SocketAddr>, patience: Duration) -> Self {
         assert!(!nodes.is_empty(), "a cluster has nodes");
-        let count = u16::try_from(nodes.len()).unwrap_or(u16::MAX);
+        let calls = Calls::new(cluster, PROTOCOL, nodes);
+        // Anybody: a cluster's first node may be down.
+        let next = AtomicU16::new(fastrand::u16(..calls.count()));
         Self {
-            nodes,
-            hello: Hello {
-                cluster: cluster.to_owned(),
-                protocol: PROTOCOL.to_owned(),
-                speaker: Speaker::Client,
-            },
-            settings: Settings::default(),
+            calls,
             patience,
             turn: TURN,
-            // Anybody: a cluster's first node may be down.
-            next: AtomicU16::new(fastrand::u16(..count)),
-            connections: Mutex::default(),
+            next,
         }
     }
 
@@ -179,7 +155,7 @@ impl Client {
 
     /// The nodes, by number.
     pub fn nodes(&self) -> impl Iterator<Item = (ProcessId, SocketAddr)> {
-        (0..).map(ProcessId).zip(self.nodes.iter().copied())
+        self.calls.nodes()
     }
 
     /// Asks whoever leads, for as long as patience lasts.
@@ -207,12 +183,12 @@ impl Client {
             }
             let leader = match trouble {
                 Trouble::Refused(Refusal::NotLeader { leader } | Refusal::Deposed { leader }) => {
-                    leader.filter(|leader| leader.index() < self.nodes.len())
+                    leader.filter(|leader| leader.0 < self.calls.count())
                 }
                 Trouble::Refused(_) => Some(node),
-                Trouble::NotConnected(_) | Trouble::Broken | Trouble::Silent => None,
+                Trouble::NoAnswer(_) => None,
             };
-            let next = leader.unwrap_or(ProcessId((node.0 + 1) % self.count()));
+            let next = leader.unwrap_or(ProcessId((node.0 + 1) % self.calls.count()));
             // Others may have moved on already.
             let order = Ordering::Relaxed;
             let _ = self.next.compare_exchange(node.0, next.0, order, order);
@@ -222,10 +198,6 @@ impl Client {
         }
     }
 
-    fn count(&self) -> u16 {
-        u16::try_from(self.nodes.len()).unwrap_or(u16::MAX)
-    }
-
     async fn ask_node(
         &self,
         node: ProcessId,
@@ -233,113 +205,8 @@ impl Client {
         deadline: Instant,
     ) -> Result<Answer, Trouble> {
         let deadline = deadline.min(Instant::now() + self.turn);
-        let connecting = self.connection(node);
-        let connection = match timeout_at(deadline, connecting).await {
-            Ok(connection) => connection.map_err(Trouble::NotConnected)?,
-            Err(_) => return Err(Trouble::NotConnected(transport::Error::Silent)),
-        };
-        let number = connection.numbers.fetch_add(1, Ordering::Relaxed);
-        let (sender, receiver) = oneshot::channel();
-        match lock(&connection.waiting).as_mut() {
-            Some(waiting) => drop(waiting.insert(number, sender)),
-            None => return Err(Trouble::NotConnected(transport::Error::Closed)),
-        }
-        let operation = operation.clone();
-        if let Err(error) = connection.outbox.put(&Asked { number, operation }) {
-            lock(&connection.waiting)
-                .as_mut()
-                .map(|waiting| waiting.remove(&number));
-            return Err(Trouble::NotConnected(error));
-        }
-        match timeout_at(deadline, receiver).await {
-            Ok(Ok(result)) => result.map_err(Trouble::Refused),
-            Ok(Err(_)) => Err(Trouble::Broken),
-            Err(_) => {
-                lock(&connection.waiting)
-                    .as_mut()
-                    .map(|waiting| waiting.remove(&number));
-                Err(Trouble::Silent)
-            }
-        }
-    }
-
-    /// The connection to a node, a new one if there is none any more.
-    async fn connection(&self, node: ProcessId) -> Result<Arc<Asking>, transport::Error> {
-        let known = lock(&self.connections).get(&node).cloned();
-        if let Some(known) = known.filter(|known| lock(&known.waiting).is_some()) {
-            return Ok(known);
-        }
-        let address = self.nodes[node.index()];
-        let connection = Connection::dial(address, &self.hello, &self.settings).await?;
-        if connection.hello.speaker != Speaker::Node(node) {
-            return Err(transport::Error::OtherNode {
-                found: match connection.hello.speaker {
-                    Speaker::Node(found) => Some(found),
-                    Speaker::Client => None,
-                },
-                expected: node,
-            });
-        }
-        let mut connections = lock(&self.connections);
-        // Somebody else may have dialled meanwhile: one connection is enough.
-        if let Some(other) = connections.get(&node)
-            && lock(&other.waiting).is_some()
-        {
-            return Ok(Arc::clone(other));
-        }
-        let asking = Arc::new(Asking::new(connection, &self.settings));
-        connections.insert(node, Arc::clone(&asking));
-        Ok(asking)
-    }
-}
-
-impl Asking {
-    fn new(connection: Connection, settings: &Settings) -> Self {
-        let Connection {
-            receiver,
-            mut sender,
-            ..
-        } = connection;
-        let outbox = Arc::new(Outbox::new(settings));
-        let waiting = Arc::new(Mutex::new(Some(Waiting::new())));
-        let stop = CancellationToken::new();
-        let exchange = {
-            let (outbox, waiting) = (Arc::clone(&outbox), Arc::clone(&waiting));
-            async move {
-                let end = tokio::select! {
-                    error = sender.send_all(&outbox) => error,
-                    error = hand_out(receiver, &waiting) => error,
-                };
-                tracing::debug!(error = %end, "a connection has ended");
-                // Whoever waits is told so.
-                *lock(&waiting) = None;
-            }
-        };
-        tokio::spawn(stop.clone().run_until_cancelled_owned(exchange));
-        Self {
-            outbox,
-            numbers: AtomicU64::new(0),
-            waiting,
-            _running: stop.drop_guard(),
-        }
-    }
-}
-
-/// Gives each answer to who waits for it.
-async fn hand_out(mut receiver: Receiver, waiting: &Mutex<Option<Waiting>>) -> transport::Error {
-    loop {
-        let response = match receiver.next::<Response>().await {
-            Ok(Some(response)) => response,
-            Ok(None) => return transport::Error::Closed,
-            Err(error) => return error,
-        };
-        let sender = lock(waiting)
-            .as_mut()
-            .and_then(|waiting| waiting.remove(&response.number));
-        if let Some(sender) = sender {
-            // Who has lost patience does not wait any more.
-            let _ = sender.send(response.result);
-        }
+        let answer = self.calls.ask(node, operation, deadline).await;
+        answer.map_err(Trouble::NoAnswer)?.map_err(Trouble::Refused)
     }
 }
 
@@ -444,28 +311,24 @@ impl From<Failed> for Error {
 /// Why one node has not done it.
 #[derive(Debug)]
 enum Trouble {
-    NotConnected(transport::Error),
-    Broken,
-    Silent,
+    NoAnswer(NoAnswer),
     Refused(Refusal),
 }
 
 impl Trouble {
     /// Whether it may have been done.
     fn is_unknown(&self) -> bool {
-        matches!(
-            self,
-            Self::Broken | Self::Silent | Self::Refused(Refusal::Deposed { .. })
-        )
+        match self {
+            Self::NoAnswer(why) => why.is_unknown(),
+            Self::Refused(refusal) => matches!(refusal, Refusal::Deposed { .. }),
+        }
     }
 }
 
 impl Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotConnected(error) => write!(f, "no node could be asked: {error}"),
-            Self::Broken => write!(f, "the connection broke before there was an answer"),
-            Self::Silent => write!(f, "there was no answer in time"),
+            Self::NoAnswer(why) => write!(f, "{why}"),
             Self::Refused(Refusal::NotLeader { .. } | Refusal::Deposed { .. }) => {
                 write!(f, "nobody leads: a majority of the nodes must be up")
             }
@@ -481,8 +344,4 @@ impl Display for Trouble {
 fn unexpected(answer: &Answer) -> Error {
     let why = format!("an answer that makes no sense: {answer:?}");
     Error::Unknown { why }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

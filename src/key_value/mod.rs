@@ -18,7 +18,7 @@ mod client;
 mod service;
 
 pub use client::{Client, Error, Session};
-pub use service::{Answer, Asked, KeyValue, Operation, Refusal, Response, Role, Settings, Status};
+pub use service::{Answer, KeyValue, Operation, Refusal, Role, Settings, Status};
 
 /// The protocol that the nodes run.
 pub type Protocol = Raft<Map>;

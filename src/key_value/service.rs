@@ -13,16 +13,7 @@ use crate::raft::{
     self, Entry, Index, Origin, Output, Request, Role as RaftRole, State, Term, Ticket, Timer,
 };
 use crate::runtime::Service;
-use crate::transport::Outbox;
-
-/// What a client asks, and by which number it knows the answer.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct Asked {
-    /// The number.
-    pub number: u64,
-    /// What.
-    pub operation: Operation,
-}
+use crate::transport::{self, Caller, Outbox};
 
 /// What a client may ask.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -40,15 +31,6 @@ pub enum Operation {
     Read(Query),
     /// How this node is: it answers whether it leads or not, with [`Answer::Status`].
     Status,
-}
-
-/// An answer, and what it answers.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-pub struct Response {
-    /// The number.
-    pub number: u64,
-    /// The answer, or why there is none.
-    pub result: Result<Answer, Refusal>,
 }
 
 /// What a node answers.
@@ -146,20 +128,15 @@ impl Default for Settings {
 /// A client that waits.
 #[derive(Clone, Debug)]
 struct Waiting {
-    client: Arc<Outbox>,
-    number: u64,
+    caller: Caller,
     since: Instant,
     latency: Histogram,
 }
 
 impl Waiting {
     fn answer(&self, result: Result<Answer, Refusal>) {
-        let number = self.number;
         self.latency.record(self.since.elapsed());
-        // If it is gone, or does not read, it will ask again.
-        if let Err(error) = self.client.put(&Response { number, result }) {
-            tracing::debug!(%error, "a client was not answered");
-        }
+        self.caller.answer(result);
     }
 }
 
@@ -287,18 +264,14 @@ impl<P> Service<P> for KeyValue
 where
     P: Protocol<State = State<Map>, Timer = Timer, Request = Request<Map>, Output = Output<Map>>,
 {
-    type Request = Asked;
+    type Request = transport::Request<Operation>;
 
-    fn ask(&mut self, state: &State<Map>, client: &Arc<Outbox>, asked: Asked) {
-        let Asked { number, operation } = asked;
-        let client = Arc::clone(client);
-        let since = Instant::now();
-        let latency = self.metrics.latency.clone();
+    fn ask(&mut self, state: &State<Map>, client: &Arc<Outbox>, request: Self::Request) {
+        let operation = request.query;
         let waiting = Waiting {
-            client,
-            number,
-            since,
-            latency,
+            caller: Caller::new(client, request.number),
+            since: Instant::now(),
+            latency: self.metrics.latency.clone(),
         };
         if !fits(&operation) {
             let (key_max, value_max) = (KEY_MAX as u64, VALUE_MAX as u64);

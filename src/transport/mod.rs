@@ -28,6 +28,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::protocol::ProcessId;
 
+mod calls;
 mod connection;
 mod error;
 mod frame;
@@ -36,6 +37,7 @@ mod link;
 mod listener;
 mod outbox;
 
+pub use calls::{Caller, Calls, NoAnswer, Request, Response};
 pub use connection::{Connection, Receiver, Sender};
 pub use error::Error;
 pub use hello::{Hello, Speaker, VERSION};

@@ -1,0 +1,196 @@
+//! The client's end: transfers are asked of the coordinator, balances of the shard that has the account.
+
+use std::fmt::{self, Display};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::service::{ACCOUNT_MAX, Answer, CHANGES_MAX, Operation, Status};
+use super::{Amount, Change, Obstacle, shard_of};
+use crate::atomic_commit::{COORDINATOR, Decision};
+use crate::protocol::ProcessId;
+use crate::transport::{Calls, NoAnswer};
+
+/// How long to wait before it is asked again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Why there is no answer.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Error {
+    /// It was asked, and not answered in time: it may have been done, or be done later, or never.
+    Unknown {
+        /// What was heard last.
+        why: String,
+    },
+    /// It is not done.
+    NotDone {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { why } => write!(
+                f,
+                "the outcome is unknown: it was asked for, and may have been done or not ({why}); see the balances"
+            ),
+            Self::NotDone { why } => write!(f, "it is not done: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Locked { account, by } => write!(
+                f,
+                "{account} is locked by transaction {by}; if it stays so, `quorate in-doubt` tells whether that is in doubt"
+            ),
+            Self::Insufficient { account } => {
+                write!(f, "there is not so much on {account}, or too much")
+            }
+            Self::Malformed => write!(f, "name at least one account, and each once"),
+            Self::Role => write!(
+                f,
+                "the node asked has another role: are all nodes of one cluster?"
+            ),
+            Self::Late => write!(
+                f,
+                "a shard did not answer in time: see whether all nodes are up"
+            ),
+        }
+    }
+}
+
+/// A client of a ledger.
+#[derive(Debug)]
+pub struct Client {
+    calls: Calls<Answer>,
+    patience: Duration,
+}
+
+impl Client {
+    /// A client of the cluster of this name, whose nodes run this protocol: the coordinator and the shards, in the order of
+    /// their numbers. It goes on asking for so long.
+    pub fn new(cluster: &str, protocol: &str, nodes: Vec<SocketAddr>, patience: Duration) -> Self {
+        let calls = Calls::new(cluster, protocol, nodes);
+        Self { calls, patience }
+    }
+
+    /// The nodes, by number.
+    pub fn nodes(&self) -> impl Iterator<Item = (ProcessId, SocketAddr)> {
+        self.calls.nodes()
+    }
+
+    /// Which shard has this account.
+    pub fn shard(&self, account: &str) -> ProcessId {
+        shard_of(account, self.calls.count().saturating_sub(1))
+    }
+
+    /// Makes all these changes, or none. It is asked once.
+    ///
+    /// # Errors
+    ///
+    /// If none is made, or nobody has said in time whether they are.
+    pub async fn transfer(&self, changes: Vec<Change>) -> Result<(), Error> {
+        let deadline = Instant::now() + self.patience;
+        let operation = Operation::Transfer(changes);
+        let answer = loop {
+            match self.calls.ask(COORDINATOR, &operation, deadline).await {
+                Ok(answer) => break answer,
+                Err(NoAnswer::NotConnected(_)) if Instant::now() + 2 * PAUSE < deadline => {
+                    sleep(PAUSE).await;
+                }
+                Err(why) => return Err(failed(&why)),
+            }
+        };
+        match answer {
+            Answer::Finished {
+                decision: Decision::Commit,
+                ..
+            } => Ok(()),
+            Answer::Finished { obstacle, .. } => Err(Error::NotDone {
+                why: match obstacle {
+                    Some(obstacle) => obstacle.to_string(),
+                    None => "a shard has voted no, or not in time".to_owned(),
+                },
+            }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// How much there is on an account. While that is in doubt it is asked again.
+    ///
+    /// # Errors
+    ///
+    /// If that is not known in time.
+    pub async fn balance(&self, account: &str) -> Result<Amount, Error> {
+        let deadline = Instant::now() + self.patience;
+        let operation = Operation::Balance(account.to_owned());
+        loop {
+            let answer = self.calls.ask(self.shard(account), &operation, deadline);
+            let why = match answer.await {
+                Ok(Answer::Balance(Ok(balance))) => return Ok(balance),
+                Ok(Answer::Balance(Err(obstacle @ Obstacle::Locked { .. }))) => {
+                    obstacle.to_string()
+                }
+                Ok(Answer::Balance(Err(obstacle))) => {
+                    let why = obstacle.to_string();
+                    return Err(Error::NotDone { why });
+                }
+                Ok(other) => return Err(unexpected(&other)),
+                Err(why) => why.to_string(),
+            };
+            if Instant::now() + 2 * PAUSE >= deadline {
+                return Err(Error::NotDone { why });
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// How a node is, as it says itself.
+    ///
+    /// # Errors
+    ///
+    /// If it does not answer in time.
+    pub async fn status(&self, node: ProcessId) -> Result<Status, Error> {
+        let deadline = Instant::now() + self.patience;
+        match self.calls.ask(node, Operation::Status, deadline).await {
+            Ok(Answer::Status(status)) => Ok(status),
+            Ok(other) => Err(unexpected(&other)),
+            Err(why) => Err(Error::NotDone {
+                why: why.to_string(),
+            }),
+        }
+    }
+}
+
+fn failed(why: &NoAnswer) -> Error {
+    let is_unknown = why.is_unknown();
+    let why = why.to_string();
+    match is_unknown {
+        true => Error::Unknown { why },
+        false => Error::NotDone { why },
+    }
+}
+
+fn unexpected(answer: &Answer) -> Error {
+    match answer {
+        Answer::TooLong => Error::NotDone {
+            why: format!(
+                "a name has at most {ACCOUNT_MAX} bytes, a transfer at most {CHANGES_MAX} changes"
+            ),
+        },
+        Answer::Full => Error::NotDone {
+            why: "too much is under way: try again later".to_owned(),
+        },
+        other => Error::Unknown {
+            why: format!("an answer that makes no sense: {other:?}"),
+        },
+    }
+}
