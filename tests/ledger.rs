@@ -93,20 +93,12 @@ fn a_transfer_is_all_or_nothing_though_records_that_were_not_synced_are_lost() {
 
 #[test]
 fn two_transfers_on_the_same_accounts_do_not_mix() {
-    let environment = Environment {
-        network: NetworkKind::Fifo,
-        ..Environment::default()
-    };
-    holds(two_phase_commit(), clients(2, false), environment, &[]);
-}
-
-#[test]
-fn two_transfers_on_the_same_accounts_do_not_mix_though_any_process_crashes_once() {
-    let environment = Environment {
-        network: NetworkKind::Fifo,
-        ..crash()
-    };
-    holds(two_phase_commit(), clients(2, false), environment, &[]);
+    holds(
+        two_phase_commit(),
+        clients(2, false),
+        Environment::default(),
+        &[],
+    );
 }
 
 #[test]
@@ -126,12 +118,13 @@ fn above_three_phase_commit_it_is_all_or_nothing_where_suspicions_are_right() {
 
 #[test]
 fn above_three_phase_commit_it_is_not_where_they_are_wrong() {
-    let environment = Environment {
-        network: NetworkKind::Bag,
-        ..Environment::default()
-    };
     let but = [ATOMIC, AGREEMENT];
-    holds(three_phase_commit(), clients(1, false), environment, &but);
+    holds(
+        three_phase_commit(),
+        clients(1, false),
+        Environment::default(),
+        &but,
+    );
 }
 
 type Effects = Vec<Effect<Ledger<TwoPhaseCommit>>>;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    AtomicCommit, Ledger, Message, Obstacle, Output, Request, Ticket, Timer, by_shard,
+    AtomicCommit, Change, Ledger, Message, Obstacle, Output, Request, Ticket, Timer, by_shard,
     is_well_formed,
 };
 use crate::atomic_commit::{self, Decision, TransactionId};
@@ -21,8 +21,8 @@ pub struct Coordinator {
 pub struct Transfer {
     /// By what it is recognised.
     pub ticket: Ticket,
-    /// The shards concerned.
-    pub shards: BTreeSet<ProcessId>,
+    /// The shards concerned, and what each is to do.
+    pub parts: BTreeMap<ProcessId, Vec<Change>>,
     /// Those of them that have not worked. If there are none it is up to commitment.
     pub working: BTreeSet<ProcessId>,
     /// Why it is not done, if a shard has said so.
@@ -51,7 +51,11 @@ impl Coordinator {
         let mut obstacle = transfer.obstacle;
         if !transfer.working.is_empty() {
             effects.cancel_timer(Timer::Work(transaction));
-            effects.send_all(transfer.shards, &Message::Abandon { transaction });
+            effects.cancel_timer(Timer::Resend(transaction));
+            effects.send_all(
+                transfer.parts.into_keys(),
+                &Message::Abandon { transaction },
+            );
             obstacle = obstacle.or(Some(Obstacle::Late));
         }
         effects.emit(Output::Finished {
@@ -63,7 +67,34 @@ impl Coordinator {
     }
 }
 
+impl Transfer {
+    /// Has those work that have not, as far as it knows: something may have been lost.
+    fn ask<P: AtomicCommit>(&self, transaction: TransactionId, effects: &mut Effects<Ledger<P>>) {
+        for shard in &self.working {
+            let changes = self.parts[shard].clone();
+            let work = Message::Work {
+                transaction,
+                changes,
+            };
+            effects.send(*shard, work);
+        }
+        effects.set_timer(Timer::Resend(transaction));
+    }
+}
+
 impl<P: AtomicCommit> Ledger<P> {
+    /// Somebody has not worked: it is asked again.
+    pub(super) fn resend(
+        coordinator: &Coordinator,
+        transaction: TransactionId,
+        effects: &mut Effects<Self>,
+    ) {
+        let transfer = coordinator.transfers.get(&transaction);
+        if let Some(transfer) = transfer.filter(|transfer| !transfer.working.is_empty()) {
+            transfer.ask(transaction, effects);
+        }
+    }
+
     /// A client asks the coordinator.
     pub(super) fn transfer(
         &self,
@@ -89,21 +120,14 @@ impl<P: AtomicCommit> Ledger<P> {
                 continue;
             };
             let parts = by_shard(self, changes);
-            let shards: BTreeSet<_> = parts.keys().copied().collect();
-            for (shard, changes) in parts {
-                let work = Message::Work {
-                    transaction,
-                    changes,
-                };
-                effects.send(shard, work);
-            }
-            effects.set_timer(Timer::Work(transaction));
             let transfer = Transfer {
                 ticket,
-                working: shards.clone(),
-                shards,
+                working: parts.keys().copied().collect(),
+                parts,
                 obstacle: None,
             };
+            transfer.ask(transaction, effects);
+            effects.set_timer(Timer::Work(transaction));
             coordinator.transfers.insert(transaction, transfer);
             return;
         }
@@ -129,9 +153,10 @@ impl<P: AtomicCommit> Ledger<P> {
                     return;
                 }
                 effects.cancel_timer(Timer::Work(transaction));
+                effects.cancel_timer(Timer::Resend(transaction));
                 atomic_commit::Request::Commit {
                     transaction,
-                    participants: transfer.shards.clone(),
+                    participants: transfer.parts.keys().copied().collect(),
                 }
             }
             Message::Declined {

@@ -178,8 +178,10 @@ pub enum Message<M> {
 pub enum Timer<T> {
     /// About commitment.
     Commitment(T),
-    /// Coordinator: somebody has not worked. Shard: what it has worked is not prepared.
+    /// Coordinator: somebody has not worked, for too long. Shard: what it has worked is not prepared.
     Work(TransactionId),
+    /// Coordinator: somebody has not worked, and something may have been lost.
+    Resend(TransactionId),
 }
 
 /// What a process writes to its disk.
@@ -360,6 +362,12 @@ impl<P: AtomicCommit> Protocol for Ledger<P> {
                 }
                 Input::Submit(atomic_commit::Request::Abort(transaction))
             }
+            Input::Timeout(Timer::Resend(transaction)) => {
+                if let Role::Coordinator(coordinator) = role {
+                    Self::resend(coordinator, transaction, effects);
+                }
+                return;
+            }
             Input::Submit(request) => {
                 return match role {
                     Role::Coordinator(coordinator) => {
@@ -375,14 +383,18 @@ impl<P: AtomicCommit> Protocol for Ledger<P> {
 
     fn timers(&self, state: &Self::State) -> Vec<Self::Timer> {
         let commitment = self.commitment.timers(&state.commitment).into_iter();
-        let at_work = state.role.at_work().map(Timer::Work);
-        commitment.map(Timer::Commitment).chain(at_work).collect()
+        let own = state.role.at_work().flat_map(|transaction| {
+            let resends = matches!(state.role, Role::Coordinator(_));
+            let resend = resends.then_some(Timer::Resend(transaction));
+            [Timer::Work(transaction)].into_iter().chain(resend)
+        });
+        commitment.map(Timer::Commitment).chain(own).collect()
     }
 
     fn suspects(&self, timer: &Self::Timer) -> Option<ProcessId> {
         match timer {
             Timer::Commitment(timer) => self.commitment.suspects(timer),
-            Timer::Work(_) => None,
+            Timer::Work(_) | Timer::Resend(_) => None,
         }
     }
 

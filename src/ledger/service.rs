@@ -244,6 +244,7 @@ impl<P: Timed> Service<Ledger<P>> for Accounts {
         match timer {
             Timer::Commitment(timer) => P::duration(timer, &self.settings),
             Timer::Work(_) => self.settings.deadline,
+            Timer::Resend(_) => self.settings.resend,
         }
     }
 }

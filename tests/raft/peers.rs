@@ -1,6 +1,6 @@
 //! What peers send that makes no sense: nothing changes, and a snapshot that is none is reported.
 
-use quorate::protocol::{Input, ProcessId};
+use quorate::protocol::{Input, NUMBER_MAX, ProcessId};
 use quorate::raft::{Chunk, Sending, Sessions};
 use quorate_models::raft::application::Register;
 
@@ -91,7 +91,7 @@ fn a_snapshot_that_is_none_is_reported_and_asked_for_again_and_nothing_changes()
 
 #[test]
 fn an_acknowledgement_of_what_was_never_sent_changes_nothing() {
-    for matched in [2, 3, u64::MAX] {
+    for matched in [2, 3, NUMBER_MAX] {
         let mut cluster = Cluster::led(3);
         let before = cluster.state(ONE).clone();
         let appended = Message::Appended {
@@ -106,8 +106,8 @@ fn an_acknowledgement_of_what_was_never_sent_changes_nothing() {
 
 #[test]
 fn a_rejection_of_what_was_never_sent_or_is_known_to_be_there_changes_nothing() {
-    for rejected in [0, 1, 2, 3, u64::MAX] {
-        for (conflict, first) in [(None, 0), (Some(7), u64::MAX), (Some(1), 1)] {
+    for rejected in [0, 1, 2, 3, NUMBER_MAX] {
+        for (conflict, first) in [(None, 0), (Some(7), NUMBER_MAX), (Some(1), 1)] {
             let mut cluster = Cluster::led(3);
             let before = cluster.state(ONE).clone();
             let message = Message::NotAppended {
@@ -125,7 +125,7 @@ fn a_rejection_of_what_was_never_sent_or_is_known_to_be_there_changes_nothing() 
 
 #[test]
 fn a_rejection_tells_a_leader_nothing_that_is_not_below_what_was_rejected() {
-    for (conflict, first) in [(None, 0), (None, 99), (Some(1), 99), (Some(7), u64::MAX)] {
+    for (conflict, first) in [(None, 0), (None, 99), (Some(1), 99), (Some(7), NUMBER_MAX)] {
         let mut cluster = Cluster::on(vec![disk(1, &[1, 1, 1]); 3]);
         cluster.elect(ONE);
         cluster.lose_all();
@@ -150,7 +150,7 @@ fn a_round_that_was_never_asked_confirms_no_later_read() {
     let appended = Message::Appended {
         term: 1,
         matched: 1,
-        round: u64::MAX,
+        round: NUMBER_MAX,
     };
     cluster.receive(TWO, ONE, appended);
     let effects = cluster.read(ONE, 5);
@@ -186,7 +186,7 @@ fn chunks_that_are_not_there_and_of_other_snapshots_are_not_sent() {
     cluster.deliver(ONE, THREE);
     cluster.deliver(THREE, ONE);
     let before = cluster.state(ONE).clone();
-    for (last, next) in [((1, 2), 2), ((1, 2), u64::MAX), ((1, 1), 1), ((9, 9), 0)] {
+    for (last, next) in [((1, 2), 2), ((1, 2), NUMBER_MAX), ((1, 1), 1), ((9, 9), 0)] {
         let received = Message::Received {
             term: 1,
             last: position(last.0, last.1),
