@@ -16,6 +16,7 @@
 //! * [`storage`] keeps what processes write, [`transport`] carries what they send, and [`runtime`] drives them.
 //! * [`key_value`] is a replicated map, over Raft.
 //! * [`ledger`] is accounts over several shards, over a protocol of atomic commit.
+//! * [`load`] is what benchmarks of clusters have in common.
 //!
 //! # What a driver owes a protocol
 //!
@@ -41,6 +42,7 @@
 pub mod atomic_commit;
 pub mod key_value;
 pub mod ledger;
+pub mod load;
 pub mod paxos;
 pub mod protocol;
 pub mod raft;

@@ -1,6 +1,5 @@
 //! `quorate`, as whoever runs it does.
 
-mod ports;
 mod programs;
 
 use std::fs;
@@ -11,9 +10,9 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ports::free_ports;
 use programs::{Running, fails, quorate, serve};
 use quorate::key_value::{Client, Error};
+use quorate::load::free_ports;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;

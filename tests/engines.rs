@@ -23,33 +23,21 @@ fn is_in_readme(report: &CheckReport) -> bool {
     rows.any(|row| counts.iter().all(|count| row.contains(count)))
 }
 
-/// Checks each default instance with Quorate's search and with another, and compares.
-fn compare(engine: Engine) {
+#[test]
+fn three_searches_count_the_same_states_in_every_default_instance_and_all_is_as_expected() {
     let listed = MODELS.iter().flat_map(|model| model.instances());
     for listed in listed.filter(|listed| listed.by_default) {
         let ours = check(listed.model, listed.instance, Engine::Quorate);
         assert_eq!(ours.outcome(), Outcome::AsExpected, "{ours:#?}");
         assert!(is_in_readme(&ours), "README's row of {}", ours.instance);
-        let theirs = check(listed.model, listed.instance, engine);
-        let counts = |r: &CheckReport| (r.states.unique, r.states.generated);
-        assert_eq!(
-            counts(&ours),
-            counts(&theirs),
-            "{} {engine:?}",
-            ours.instance
-        );
-        assert_eq!(theirs.outcome(), Outcome::AsExpected, "{theirs:#?}");
-        let checked = theirs.properties.len() + theirs.unchecked.len();
-        assert_eq!(checked, ours.properties.len());
+        for engine in [Engine::StaterightDfs, Engine::StaterightBfs] {
+            let theirs = check(listed.model, listed.instance, engine);
+            let counts = |r: &CheckReport| (r.states.unique, r.states.generated);
+            let instance = listed.instance;
+            assert_eq!(counts(&ours), counts(&theirs), "{instance} {engine:?}");
+            assert_eq!(theirs.outcome(), Outcome::AsExpected, "{theirs:#?}");
+            let checked = theirs.properties.len() + theirs.unchecked.len();
+            assert_eq!(checked, ours.properties.len());
+        }
     }
-}
-
-#[test]
-fn every_default_instance_is_as_expected_and_stateright_depth_first_counts_the_same_states() {
-    compare(Engine::StaterightDfs);
-}
-
-#[test]
-fn stateright_breadth_first_counts_the_same_states_in_every_default_instance() {
-    compare(Engine::StaterightBfs);
 }

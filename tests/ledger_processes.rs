@@ -3,7 +3,6 @@
 
 #[path = "cluster/links.rs"]
 mod links;
-mod ports;
 #[allow(dead_code)]
 mod programs;
 
@@ -17,9 +16,9 @@ use std::time::Duration;
 
 use itertools::iproduct;
 use links::{Condition, Link};
-use ports::free_ports;
 use programs::{Running, fails, quorate, serve};
 use quorate::ledger::{Change, Client, Error};
+use quorate::load::free_ports;
 use quorate::protocol::ProcessId;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};

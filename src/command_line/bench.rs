@@ -1,18 +1,16 @@
 //! How fast: a cluster of processes on this machine, and closed-loop clients.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use bytes::Bytes;
-use comfy_table::{CellAlignment, Table};
 use futures_util::future::try_join_all;
-use hdrhistogram::Histogram;
 use quorate::key_value::{Client, Session};
+use quorate::load::{Disk, Load, Measured, free_ports, plot, table};
 
 use super::cluster::Running;
 use super::config::{Cluster, Protocol};
@@ -21,9 +19,6 @@ use super::config::{Cluster, Protocol};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How many keys are written.
 const KEYS: u64 = 10_000;
-/// How often the disk is tried.
-const SYNCS: u32 = 200;
-
 /// Measures throughput and latency of a cluster on this machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -45,33 +40,15 @@ pub(crate) struct Arguments {
     /// Where the data is, on a real disk. It is removed afterwards.
     #[arg(long, default_value = "quorate-bench")]
     directory: PathBuf,
-    /// The first node's port.
-    #[arg(long, default_value_t = 4200)]
-    port: u16,
+    /// The first node's port. Any that is free by default.
+    #[arg(long)]
+    port: Option<u16>,
     /// A line of JSON for each measurement, instead of a table.
     #[arg(long)]
     json: bool,
-}
-
-/// What a client does again and again.
-#[derive(Clone, Copy, Debug)]
-enum Work {
-    Put,
-    Get,
-}
-
-/// What was measured.
-#[derive(Debug, serde::Serialize)]
-struct Measured {
-    work: &'static str,
-    clients: usize,
-    operations_per_second: f64,
-    p50_milliseconds: f64,
-    p99_milliseconds: f64,
-    p999_milliseconds: f64,
-    /// Of all processes of the cluster, and of the clients.
-    cpu_microseconds_per_operation: f64,
-    client_cpu_microseconds_per_operation: f64,
+    /// A picture of throughput against latency is drawn there, as SVG.
+    #[arg(long, conflicts_with = "json")]
+    plot: Option<PathBuf>,
 }
 
 /// Measures, and prints what.
@@ -82,6 +59,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     if arguments.connections == 0 || arguments.clients.contains(&0) {
         bail!("give at least 1 client, and at least 1 connection");
+    }
+    if arguments.seconds.is_zero() {
+        bail!("give more than 0 --seconds");
     }
     fs::create_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -95,20 +75,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 async fn measure_all(arguments: &Arguments) -> Result<()> {
     let directory = &arguments.directory;
-    let kind = file_system(directory)?;
-    if kind == "tmpfs" || kind == "ramfs" {
-        bail!(
-            "{} is in memory ({kind}), where nothing is synced: give a --directory on a disk",
-            directory.display()
-        );
-    }
-    let sync = sync_time(directory)?;
-    let syncs_per_second = 1.0 / sync.as_secs_f64();
+    let disk = Disk::measure(directory)?;
     if !arguments.json {
-        println!("{kind}: {syncs_per_second:.0} syncs a second of 4 KiB each, one after the other");
+        println!("{disk}");
     }
     let file = directory.join("cluster.toml");
-    let (nodes, port) = (arguments.nodes, arguments.port);
+    let nodes = arguments.nodes;
+    let port = arguments.port.unwrap_or_else(|| free_ports(nodes));
     let cluster = Cluster::local("bench", Protocol::Raft, nodes, port, false)?;
     cluster.check()?;
     cluster.write(&file)?;
@@ -123,8 +96,13 @@ async fn measure_all(arguments: &Arguments) -> Result<()> {
         for measured in measured {
             println!("{}", serde_json::to_string(&measured)?);
         }
-    } else {
-        println!("{}", table(&measured));
+        return Ok(());
+    }
+    println!("{}", table(&measured));
+    if let Some(plotted) = &arguments.plot {
+        let title = format!("values of {} bytes; {disk}", arguments.value_bytes);
+        plot(&measured, &title, plotted)
+            .map_err(|error| anyhow!("{} is not drawn: {error}", plotted.display()))?;
     }
     Ok(())
 }
@@ -136,6 +114,7 @@ async fn measure_cluster(
 ) -> Result<Vec<Measured>> {
     let client = || Arc::new(Client::new(&cluster.name, cluster.nodes.clone(), PATIENCE));
     let connections: Vec<_> = (0..arguments.connections).map(|_| client()).collect();
+    let value = Bytes::from(vec![b'x'; arguments.value_bytes]);
     let mut measured = Vec::new();
     for &clients in &arguments.clients {
         let sessions = connections
@@ -144,138 +123,31 @@ async fn measure_cluster(
             .take(clients)
             .map(Client::session);
         let mut sessions = try_join_all(sessions).await?;
-        for work in [Work::Put, Work::Get] {
-            measure(arguments, work, &mut sessions, Duration::from_secs(1)).await?;
-            let cpu = cpu_time(&processes)?;
-            let own = cpu_time(&[std::process::id()])?;
-            let (latencies, elapsed) =
-                measure(arguments, work, &mut sessions, arguments.seconds).await?;
-            let cpu = cpu_time(&processes)? - cpu;
-            let own = cpu_time(&[std::process::id()])? - own;
-            let count = latencies.len() as f64;
-            let milliseconds = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
-            measured.push(Measured {
-                work: match work {
-                    Work::Put => "put",
-                    Work::Get => "get",
-                },
-                clients,
-                operations_per_second: count / elapsed.as_secs_f64(),
-                p50_milliseconds: milliseconds(0.5),
-                p99_milliseconds: milliseconds(0.99),
-                p999_milliseconds: milliseconds(0.999),
-                cpu_microseconds_per_operation: cpu.as_secs_f64() * 1e6 / count,
-                client_cpu_microseconds_per_operation: own.as_secs_f64() * 1e6 / count,
-            });
-        }
+        let load = Load {
+            system: "Quorate",
+            work: "put",
+            processes: &processes,
+            time: arguments.seconds,
+        };
+        let put = async |session: &mut Session| {
+            session.put(key(), value.clone()).await?;
+            Ok::<_, Error>(())
+        };
+        measured.push(load.measure(&mut sessions, put).await?);
+        let load = Load {
+            work: "get",
+            ..load
+        };
+        let get = async |session: &mut Session| {
+            session.client().get(key()).await?;
+            Ok::<_, Error>(())
+        };
+        measured.push(load.measure(&mut sessions, get).await?);
     }
     Ok(measured)
 }
 
-/// What all clients do for so long: latencies in microseconds, and how long it was.
-async fn measure(
-    arguments: &Arguments,
-    work: Work,
-    sessions: &mut [Session],
-    time: Duration,
-) -> Result<(Histogram<u64>, Duration)> {
-    let begin = Instant::now();
-    let value = Bytes::from(vec![b'x'; arguments.value_bytes]);
-    let clients = sessions.iter_mut().map(|session| {
-        let value = value.clone();
-        async move {
-            let mut latencies = Histogram::<u64>::new(3)?;
-            while begin.elapsed() < time {
-                let key = Bytes::from(format!("key-{:08}", fastrand::u64(..KEYS)));
-                let asked = Instant::now();
-                match work {
-                    Work::Put => session.put(key, value.clone()).await?,
-                    Work::Get => drop(session.client().get(key).await?),
-                }
-                latencies.record(asked.elapsed().as_micros() as u64)?;
-            }
-            Ok::<_, anyhow::Error>(latencies)
-        }
-    });
-    let mut all = Histogram::new(3)?;
-    for latencies in try_join_all(clients).await? {
-        all.add(latencies)?;
-    }
-    Ok((all, begin.elapsed()))
-}
-
-fn table(measured: &[Measured]) -> Table {
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
-    table.set_header([
-        "",
-        "clients",
-        "operations/s",
-        "p50 ms",
-        "p99 ms",
-        "p99.9 ms",
-        "CPU µs/operation",
-        "of clients",
-    ]);
-    for row in measured {
-        table.add_row([
-            row.work.to_owned(),
-            row.clients.to_string(),
-            format!("{:.0}", row.operations_per_second),
-            format!("{:.2}", row.p50_milliseconds),
-            format!("{:.2}", row.p99_milliseconds),
-            format!("{:.2}", row.p999_milliseconds),
-            format!("{:.1}", row.cpu_microseconds_per_operation),
-            format!("{:.1}", row.client_cpu_microseconds_per_operation),
-        ]);
-    }
-    table
-        .column_iter_mut()
-        .skip(1)
-        .for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    table
-}
-
-/// How long it takes to write 4 KiB at the end of a file and sync it.
-fn sync_time(directory: &Path) -> Result<Duration> {
-    let path = directory.join("sync");
-    let mut file = File::create(&path)?;
-    let begin = Instant::now();
-    for _ in 0..SYNCS {
-        file.write_all(&[0; 4096])?;
-        file.sync_data()?;
-    }
-    let time = begin.elapsed() / SYNCS;
-    fs::remove_file(path)?;
-    Ok(time)
-}
-
-/// The kind of file system that a directory is on, as the system names it.
-fn file_system(directory: &Path) -> Result<String> {
-    let directory = directory.canonicalize()?;
-    let mounts = fs::read_to_string("/proc/mounts").context("what is mounted is not known")?;
-    let mounts = mounts.lines().filter_map(|line| {
-        let mut parts = line.split(' ').skip(1);
-        Some((parts.next()?, parts.next()?))
-    });
-    let around = mounts.filter(|(path, _)| directory.starts_with(path));
-    let nearest = around.max_by_key(|(path, _)| path.len());
-    let (_, kind) = nearest.context("the file system is not known")?;
-    Ok(kind.to_owned())
-}
-
-/// The time that these processes have had on processors.
-fn cpu_time(processes: &[u32]) -> Result<Duration> {
-    let mut nanoseconds = 0;
-    for process in processes {
-        for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-            let times = fs::read_to_string(thread?.path().join("schedstat"));
-            // A thread may have ended meanwhile.
-            let first = times
-                .ok()
-                .and_then(|times| times.split(' ').next()?.parse::<u64>().ok());
-            nanoseconds += first.unwrap_or(0);
-        }
-    }
-    Ok(Duration::from_nanos(nanoseconds))
+/// One of the keys, by chance.
+fn key() -> Bytes {
+    Bytes::from(format!("key-{:08}", fastrand::u64(..KEYS)))
 }

@@ -9,6 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use quorate::key_value::Client;
+use quorate::load::free_ports;
 use quorate::storage::Store;
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
@@ -16,7 +17,6 @@ use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::node::{Arguments, Bug, assemble, identity};
-use crate::ports::free_ports;
 use crate::processes::NODES;
 
 /// Values are found on a disk by what they begin with; their number follows.

@@ -10,8 +10,6 @@ mod faults;
 mod history;
 mod links;
 mod node;
-#[path = "../ports/mod.rs"]
-mod ports;
 mod processes;
 
 use libtest_mimic::{Arguments, Trial};

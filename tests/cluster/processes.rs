@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quorate::key_value::{Client, Role};
+use quorate::load::free_ports;
 use quorate::protocol::ProcessId;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -17,7 +18,6 @@ use tokio::time::{Instant, sleep};
 
 use crate::links::{Condition, Link};
 use crate::node::{Arguments, Bug};
-use crate::ports::free_ports;
 
 /// How many nodes there are.
 pub const NODES: u16 = 3;
