@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use quorate::atomic_commit::TransactionId;
+use quorate::ledger::{self, Change, Ledger};
 use quorate::paxos::{self, Ballot, Paxos};
 use quorate::protocol::{ProcessId, Protocol};
 use quorate::raft::{
@@ -132,6 +133,38 @@ fn records_of_two_phase_commit_have_these_bytes() {
         "010603ac02",
     ];
     assert_eq!(bytes::<TwoPhaseCommit>(&records), golden);
+}
+
+#[test]
+fn records_of_a_ledger_have_these_bytes() {
+    use ledger::Record;
+    let transaction = TRANSACTION;
+    let account = "bob".to_owned();
+    let changes = vec![Change {
+        account: account.clone(),
+        by: -30,
+    }];
+    let records = [
+        Record::Commitment(two_phase_commit::Record::Started { epoch: 3 }),
+        Record::Work {
+            transaction,
+            changes,
+        },
+        Record::Applied { transaction },
+        Record::Dropped { transaction },
+        Record::Balance {
+            account,
+            balance: 70,
+        },
+    ];
+    let golden = [
+        "01000003",
+        "010103ac020103626f623b",
+        "010203ac02",
+        "010303ac02",
+        "010403626f628c01",
+    ];
+    assert_eq!(bytes::<Ledger<TwoPhaseCommit>>(&records), golden);
 }
 
 #[test]

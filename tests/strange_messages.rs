@@ -4,6 +4,7 @@
 use fastrand::Rng;
 use proptest::prelude::*;
 use quorate::atomic_commit::{self, COORDINATOR, TransactionId};
+use quorate::ledger::{self, Change, Ledger};
 use quorate::paxos::{self, Paxos, Quorums};
 use quorate::protocol::{Effect, Effects, Input, ProcessId, Protocol};
 use quorate::raft::{self, Entry, Limits, Origin, Raft, StateMachine};
@@ -157,6 +158,7 @@ fn places(value: &mut Value) -> Vec<&mut Value> {
 
 fn alter(place: &mut Value, random: &mut Rng) {
     match place {
+        Value::Array(list) if list.is_empty() => {}
         Value::Array(list) => match random.u8(..4) {
             0 => drop(list.pop()),
             1 => list.extend(list.last().cloned()),
@@ -236,6 +238,34 @@ fn two_phase_commit_goes_on_whatever_arrives() {
 #[test]
 fn three_phase_commit_goes_on_whatever_arrives() {
     all_go_on(&ThreePhaseCommit::new(2).unwrap(), atomic_commit);
+}
+
+#[test]
+fn a_ledger_goes_on_whatever_arrives() {
+    let two_phase = Ledger::new(TwoPhaseCommit::new(2).unwrap());
+    all_go_on(&two_phase, transfer);
+    let three_phase = Ledger::new(ThreePhaseCommit::new(2).unwrap());
+    all_go_on(&three_phase, transfer);
+}
+
+fn transfer(random: &mut Rng) -> (ProcessId, ledger::Request) {
+    let ticket = random.u64(..5);
+    let account = |random: &mut Rng| random.lowercase().to_string();
+    match random.u8(..4) {
+        0 => {
+            let account = account(random);
+            let shard = ProcessId(random.u16(..3));
+            (shard, ledger::Request::Balance { ticket, account })
+        }
+        _ => {
+            let changes = (0..random.usize(1..4)).map(|_| Change {
+                account: account(random),
+                by: random.i64(-20..100),
+            });
+            let changes = changes.collect();
+            (COORDINATOR, ledger::Request::Transfer { ticket, changes })
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Amount, AtomicCommit, Change, Ledger, Message, Obstacle, Output, Record, Request, Timer,
+    is_well_formed,
 };
 use crate::atomic_commit::{self, COORDINATOR, Decision, TransactionId};
 use crate::protocol::{Effects, Input, ProcessId};
@@ -191,6 +192,9 @@ impl<P: AtomicCommit> Ledger<P> {
     ) -> Result<(), Obstacle> {
         if shard.work.contains_key(&transaction) {
             return Ok(());
+        }
+        if !is_well_formed(&changes) {
+            return Err(Obstacle::Malformed);
         }
         if changes
             .iter()
