@@ -28,7 +28,7 @@ use quorate_models::system::{
 };
 
 use super::instance::Instance;
-use super::spec::{self, Named, Spec};
+use super::spec::{self, Changed, Named, Spec};
 use super::value::Value;
 
 type Protocol = Raft<Register>;
@@ -68,6 +68,93 @@ impl Spec for RaftSpec {
         ("Heartbeat", "live-lossy", "Commits"),
         ("Flush", "live-one", "Commits"),
         ("Recover", "live-one", "LeadsForGood"),
+    ];
+
+    const CHANGED: &'static [Changed] = &[
+        Changed {
+            without: "a server that two majorities have in common",
+            rule: "IsQuorum(S) == 2 * Cardinality(S) > Cardinality(Servers)",
+            by: "IsQuorum(S) == 2 * Cardinality(S) >= Cardinality(Servers)",
+            instance: "election-two",
+            violates: None,
+        },
+        Changed {
+            without: "one vote a term",
+            rule: r"mayVote == m.term >= currentTerm[i] /\ voted \in {Nobody, m.from}",
+            by: "mayVote == m.term >= currentTerm[i]",
+            instance: "election-two",
+            violates: None,
+        },
+        Changed {
+            without: "voting only for whose log is up to date (5.4.1)",
+            rule: r"grants == mayVote /\ IsUpToDate(m.lastLogTerm, m.lastLogIndex, log[i])",
+            by: "grants == mayVote",
+            instance: "two",
+            violates: None,
+        },
+        Changed {
+            without: "committing entries of its own term only (5.4.2)",
+            rule: r"IsQuorum(has(n)) /\ log'[i][n].term = currentTerm'[i]}",
+            by: "IsQuorum(has(n))}",
+            instance: "two-crash",
+            violates: None,
+        },
+        Changed {
+            without: "keeping entries that do not conflict (5.3)",
+            rule: "after == IF conflicts = {} THEN Len(log[i]) ELSE Min(conflicts) - 1",
+            by: "after == before",
+            instance: "two",
+            violates: None,
+        },
+        Changed {
+            without: "agreeing in the term of the entry before (5.3)",
+            rule: "agrees == HasEntry(i, before, m.prevLogTerm)",
+            by: "agrees == before <= Len(log[i])",
+            instance: "conflict",
+            violates: None,
+        },
+        Changed {
+            without: "committing no further than the log is known to agree",
+            rule: "Max({@, Min({m.leaderCommit, lastNew})})]",
+            by: "Max({@, Min({m.leaderCommit, Len(log'[i])})})]",
+            instance: "heartbeats",
+            violates: None,
+        },
+        Changed {
+            without: "looking further back a term at a time",
+            rule: "agreesPerhaps == IF same = {} THEN m.first ELSE Max(same) + 1",
+            by: "agreesPerhaps == m.rejected",
+            instance: "two-crash",
+            violates: None,
+        },
+        Changed {
+            without: "a vote's being durable before it is told",
+            rule: "THEN <<Forced(TermRecord(i))>> ELSE <<>>,",
+            by: "THEN <<Lazy(TermRecord(i))>> ELSE <<>>,",
+            instance: "two-buffered",
+            violates: None,
+        },
+        Changed {
+            without: "an entry's being durable before it is acknowledged",
+            rule: "ELSE <<Forced(AppendRecord(after, new))>>",
+            by: "ELSE <<Lazy(AppendRecord(after, new))>>",
+            instance: "two-overlap",
+            violates: None,
+        },
+        Changed {
+            without: "a leader's counting itself when its own disk has the entry (thesis 10.2.1)",
+            rule: "Leader(Len(log[i]) + 1, IF Buffered THEN 0 ELSE Len(log[i]) + 1, i)",
+            by: "Leader(Len(log[i]) + 1, Len(log[i]) + 1, i)",
+            instance: "two-overlap",
+            violates: None,
+        },
+        Changed {
+            without: "telling of a commit whoever lacks nothing",
+            rule: "<<Commit(i, j)>>",
+            by: "<<>>",
+            instance: "two",
+            violates: None,
+        },
     ];
 
     type Model = Model;
