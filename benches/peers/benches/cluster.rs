@@ -100,8 +100,8 @@ fn quorate(arguments: &Arguments, clients: usize) -> Result<Vec<Measured>> {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // However this comparison is built, Quorate is built as for whoever uses it.
-    for setting in ["LTO", "CODEGEN_UNITS", "OPT_LEVEL"] {
+    // However this comparison is optimised, Quorate is as it is for whoever uses it.
+    for setting in ["CODEGEN_UNITS", "OPT_LEVEL"] {
         command.env_remove(format!("CARGO_PROFILE_RELEASE_{setting}"));
     }
     command.args(["run", "--release", "--quiet", "--manifest-path", manifest]);
