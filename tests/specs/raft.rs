@@ -110,14 +110,14 @@ impl Spec for RaftSpec {
             without: "agreeing in the term of the entry before (5.3)",
             rule: "agrees == HasEntry(i, before, m.prevLogTerm)",
             by: "agrees == before <= Len(log[i])",
-            instance: "conflict",
+            instance: "large-three-terms",
             violates: None,
         },
         Changed {
             without: "committing no further than the log is known to agree",
             rule: "Max({@, Min({m.leaderCommit, lastNew})})]",
             by: "Max({@, Min({m.leaderCommit, Len(log'[i])})})]",
-            instance: "heartbeats",
+            instance: "heartbeats-three",
             violates: None,
         },
         Changed {
