@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 /// How a link is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,19 +81,33 @@ async fn forward(from: TcpStream, target: SocketAddr, mut condition: watch::Rece
     }
 }
 
+/// Each part of what comes goes on when it is due, while later ones are on their way already.
 async fn copy(
     mut from: tokio::net::tcp::OwnedReadHalf,
     mut to: tokio::net::tcp::OwnedWriteHalf,
     condition: watch::Receiver<Condition>,
 ) {
-    let mut bytes = vec![0; 1 << 16];
-    while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        let now = *condition.borrow();
-        if let Condition::Slow(time) = now {
-            sleep(time).await;
+    let (sender, mut on_its_way) = mpsc::channel::<(Instant, Vec<u8>)>(1 << 10);
+    let read = async move {
+        let mut bytes = vec![0; 1 << 16];
+        while let Ok(count @ 1..) = from.read(&mut bytes).await {
+            let delay = match *condition.borrow() {
+                Condition::Slow(time) => time,
+                Condition::Good | Condition::Cut => Duration::ZERO,
+            };
+            let part = (Instant::now() + delay, bytes[..count].to_vec());
+            if sender.send(part).await.is_err() {
+                return;
+            }
         }
-        if to.write_all(&bytes[..count]).await.is_err() {
-            return;
+    };
+    let write = async move {
+        while let Some((due, bytes)) = on_its_way.recv().await {
+            sleep_until(due).await;
+            if to.write_all(&bytes).await.is_err() {
+                return;
+            }
         }
-    }
+    };
+    tokio::join!(read, write);
 }
