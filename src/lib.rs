@@ -16,6 +16,7 @@
 //! * [`storage`] keeps what processes write, [`transport`] carries what they send, and [`runtime`] drives them.
 //! * [`key_value`] is a replicated map, over Raft.
 //! * [`ledger`] is accounts over several shards, over a protocol of atomic commit.
+//! * [`registers`] is registers that are written once, over Paxos.
 //! * [`load`] is what benchmarks of clusters have in common.
 //!
 //! # What a driver owes a protocol
@@ -46,6 +47,7 @@ pub mod load;
 pub mod paxos;
 pub mod protocol;
 pub mod raft;
+pub mod registers;
 pub mod runtime;
 pub mod storage;
 pub mod three_phase_commit;

@@ -12,6 +12,7 @@ use quorate::raft::{
     Batch as Entries, Chunk, Entry, Origin, Position, Raft, Record, Sessions, Snapshot,
     StateMachine,
 };
+use quorate::registers::{self, Registers};
 use quorate::storage::{Batch, Error, ForgetfulDisk, Identity, Store, Survives};
 use quorate::three_phase_commit::{self, ThreePhaseCommit};
 use quorate::two_phase_commit::{self, TwoPhaseCommit};
@@ -200,6 +201,30 @@ fn records_of_paxos_have_these_bytes() {
     ];
     let golden = ["010005010176", "01010501", "010205010176"];
     assert_eq!(bytes::<Paxos<String>>(&records), golden);
+}
+
+#[test]
+fn records_of_registers_have_these_bytes() {
+    use registers::Record;
+    let name = "r".to_owned();
+    let promised = paxos::Record::Promised {
+        ballot: Ballot {
+            round: 5,
+            proposer: ProcessId(1),
+        },
+    };
+    let records = [
+        Record::Decree {
+            name: name.clone(),
+            record: promised,
+        },
+        Record::Chosen {
+            name,
+            value: "v".to_owned(),
+        },
+    ];
+    let golden = ["01000172010501", "010101720176"];
+    assert_eq!(bytes::<Registers<String>>(&records), golden);
 }
 
 #[test]

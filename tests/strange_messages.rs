@@ -8,6 +8,7 @@ use quorate::ledger::{self, Change, Ledger};
 use quorate::paxos::{self, Paxos, Quorums};
 use quorate::protocol::{Effect, Effects, Input, ProcessId, Protocol};
 use quorate::raft::{self, Entry, Limits, Origin, Raft, StateMachine};
+use quorate::registers::{self, Registers};
 use quorate::three_phase_commit::ThreePhaseCommit;
 use quorate::two_phase_commit::TwoPhaseCommit;
 use serde_json::{Value, json};
@@ -274,6 +275,26 @@ fn paxos_goes_on_whatever_arrives() {
     all_go_on(&protocol, |random| {
         let proposer = ProcessId(random.u16(..2));
         (proposer, paxos::Request::Propose(random.u64(..)))
+    });
+}
+
+#[test]
+fn registers_go_on_whatever_arrives() {
+    let protocol = Registers::<u64>::new(3).unwrap();
+    all_go_on(&protocol, |random| {
+        let node = ProcessId(random.u16(..3));
+        // None is used twice.
+        let ticket = random.u64(..);
+        let name = random.choice(["a", "b"]).unwrap().to_owned();
+        let request = match random.u8(..3) {
+            0 => registers::Request::Read { ticket, name },
+            _ => registers::Request::Write {
+                ticket,
+                name,
+                value: random.u64(..),
+            },
+        };
+        (node, request)
     });
 }
 

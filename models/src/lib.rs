@@ -12,6 +12,7 @@
 //! * [`framework`] is whose environment that is, and in what order the application asks.
 //! * [`atomic_commit`] is the application above protocols of atomic commit, and what is claimed of all.
 //! * [`ledger`] is accounts over shards, above one of these protocols.
+//! * [`registers`] is write-once registers, above Paxos.
 //! * [`two_phase_commit`], [`three_phase_commit`] and [`paxos`] are the protocols: properties, instances and mutants.
 
 pub mod actor;
@@ -28,6 +29,7 @@ pub mod paxos;
 pub mod quotient;
 pub mod raft;
 pub mod register;
+pub mod registers;
 pub mod report;
 pub mod system;
 pub mod three_phase_commit;

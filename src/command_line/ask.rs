@@ -4,14 +4,14 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use bytes::Bytes;
 use comfy_table::Table;
 use futures_util::future::join_all;
 use quorate::key_value::{Client, Error, Query, Reply, Role, Session, Status};
 
 use super::ClientArguments;
-use super::config::{Cluster, Protocol};
+use super::config::Cluster;
 
 /// Gives a key a value.
 pub(crate) fn put(arguments: &ClientArguments, key: String, value: String) -> Result<ExitCode> {
@@ -179,14 +179,7 @@ fn ask(
     arguments: &ClientArguments,
     what: impl AsyncFnOnce(Arc<Client>) -> Result<ExitCode>,
 ) -> Result<ExitCode> {
-    let cluster = Cluster::read(&arguments.config)?;
-    if cluster.protocol != Protocol::Raft {
-        bail!(
-            "{} is a cluster of {}, which has accounts and no keys: see `quorate --help`",
-            arguments.config.display(),
-            cluster.protocol
-        );
-    }
+    let cluster = Cluster::read_with(&arguments.config, "keys")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

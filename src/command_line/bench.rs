@@ -1,19 +1,23 @@
 //! How fast: a cluster of processes on this machine, and closed-loop clients.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use quorate::key_value::{Client, Session};
+use quorate::key_value::{self, Session};
+use quorate::ledger::Change;
 use quorate::load::{Disk, Load, Measured, free_ports, plot, table};
 
-use super::cluster::Running;
+use super::cluster::{Running, serves};
 use super::config::{Cluster, Protocol};
+use super::{ledger, registers};
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,9 +38,15 @@ pub(crate) struct Arguments {
     /// How many bytes a value has.
     #[arg(long, default_value_t = 256)]
     value_bytes: usize,
-    /// How many nodes.
+    /// What nodes run.
+    #[arg(long, default_value_t)]
+    protocol: Protocol,
+    /// How many nodes. Of atomic commit: a coordinator, and each other one is a shard.
     #[arg(long, default_value_t = 3)]
     nodes: u16,
+    /// Count how often nodes sync and what they send, too: they tell it to whoever asks, which costs a little.
+    #[arg(long)]
+    metrics: bool,
     /// Where the data is, on a real disk. It is removed afterwards.
     #[arg(long, default_value = "quorate-bench")]
     directory: PathBuf,
@@ -81,8 +91,12 @@ async fn measure_all(arguments: &Arguments) -> Result<()> {
     }
     let file = directory.join("cluster.toml");
     let nodes = arguments.nodes;
-    let port = arguments.port.unwrap_or_else(|| free_ports(nodes));
-    let cluster = Cluster::local("bench", Protocol::Raft, nodes, port, false)?;
+    let ports = nodes.saturating_mul(1 + u16::from(arguments.metrics));
+    let port = arguments.port.unwrap_or_else(|| free_ports(ports));
+    let (protocol, metrics) = (arguments.protocol, arguments.metrics);
+    let mut cluster = Cluster::local("bench", protocol, nodes, port, metrics)?;
+    // Nothing parts them here, and nothing that counts is lost.
+    cluster.commit.assume_synchronous = true;
     cluster.check()?;
     cluster.write(&file)?;
     let mut running = Running::start(directory, &file, cluster.nodes.len())?;
@@ -112,39 +126,156 @@ async fn measure_cluster(
     cluster: &Cluster,
     processes: Vec<u32>,
 ) -> Result<Vec<Measured>> {
-    let client = || Arc::new(Client::new(&cluster.name, cluster.nodes.clone(), PATIENCE));
-    let connections: Vec<_> = (0..arguments.connections).map(|_| client()).collect();
-    let value = Bytes::from(vec![b'x'; arguments.value_bytes]);
+    serves(cluster).await;
     let mut measured = Vec::new();
     for &clients in &arguments.clients {
-        let sessions = connections
-            .iter()
-            .cycle()
-            .take(clients)
-            .map(Client::session);
-        let mut sessions = try_join_all(sessions).await?;
-        let load = Load {
-            system: "Quorate",
-            work: "put",
+        let bench = Bench {
+            arguments,
+            cluster,
             processes: &processes,
-            time: arguments.seconds,
+            clients,
         };
+        measured.extend(match cluster.protocol {
+            Protocol::Raft => bench.keys().await?,
+            Protocol::TwoPhaseCommit | Protocol::ThreePhaseCommit => bench.accounts().await?,
+            Protocol::Paxos => bench.registers().await?,
+        });
+    }
+    Ok(measured)
+}
+
+/// What is measured with so many clients.
+struct Bench<'a> {
+    arguments: &'a Arguments,
+    cluster: &'a Cluster,
+    processes: &'a [u32],
+    clients: usize,
+}
+
+impl Bench<'_> {
+    fn load<'a>(&'a self, work: &'a str) -> Load<'a> {
+        Load {
+            system: "Quorate",
+            work,
+            processes: self.processes,
+            metrics: &self.cluster.metrics,
+            time: self.arguments.seconds,
+        }
+    }
+
+    /// For each client one of the few connections.
+    fn shared<C>(&self, connect: impl Fn() -> C) -> Vec<Arc<C>> {
+        let connections = self.arguments.connections;
+        let connections: Vec<_> = (0..connections).map(|_| Arc::new(connect())).collect();
+        let shared = connections.iter().cycle().take(self.clients);
+        shared.cloned().collect()
+    }
+
+    fn value(&self) -> Bytes {
+        Bytes::from(vec![b'x'; self.arguments.value_bytes])
+    }
+
+    /// Keys are put and got.
+    async fn keys(&self) -> Result<Vec<Measured>> {
+        let (name, nodes) = (&self.cluster.name, &self.cluster.nodes);
+        let clients = self.shared(|| key_value::Client::new(name, nodes.clone(), PATIENCE));
+        let sessions = clients.iter().map(key_value::Client::session);
+        let mut sessions = try_join_all(sessions).await?;
+        let value = self.value();
         let put = async |session: &mut Session| {
             session.put(key(), value.clone()).await?;
             Ok::<_, Error>(())
-        };
-        measured.push(load.measure(&mut sessions, put).await?);
-        let load = Load {
-            work: "get",
-            ..load
         };
         let get = async |session: &mut Session| {
             session.client().get(key()).await?;
             Ok::<_, Error>(())
         };
-        measured.push(load.measure(&mut sessions, get).await?);
+        Ok(vec![
+            self.load("put").measure(&mut sessions, put).await?,
+            self.load("get").measure(&mut sessions, get).await?,
+        ])
     }
-    Ok(measured)
+
+    /// Money is moved between accounts, one at each shard: each client has its own, so that nothing is locked by another. And
+    /// more than there is, which is not done.
+    async fn accounts(&self) -> Result<Vec<Measured>> {
+        let connections = self.shared(|| ledger::client(self.cluster, PATIENCE));
+        let mut clients: Vec<Accounts> = (0..).zip(connections).map(Accounts::new).collect();
+        let deposits = clients
+            .iter()
+            .map(async |client| client.transfer(1 << 40, 1 << 40).await);
+        try_join_all(deposits).await?;
+        let overdraw = async |client: &mut Accounts| match client.transfer(-(1 << 60), 1).await {
+            Err(quorate::ledger::Error::NotDone { .. }) => Ok(()),
+            Err(other) => Err(other.into()),
+            Ok(()) => bail!("more was moved than there is"),
+        };
+        let transfer = async |client: &mut Accounts| {
+            client.transfer(-1, 1).await?;
+            Ok::<_, Error>(())
+        };
+        Ok(vec![
+            self.load("transfer")
+                .measure(&mut clients, transfer)
+                .await?,
+            self.load("overdraw")
+                .measure(&mut clients, overdraw)
+                .await?,
+        ])
+    }
+
+    /// Registers that nobody has written before are written, and read.
+    async fn registers(&self) -> Result<Vec<Measured>> {
+        let mut clients = self.shared(|| registers::client(self.cluster, PATIENCE));
+        let value = self.value();
+        let written = AtomicU64::new(0);
+        // Those of other numbers of clients are others.
+        let name = |number: u64| format!("{}-{number}", self.clients);
+        let write = async |client: &mut Arc<quorate::registers::Client>| {
+            let number = written.fetch_add(1, Ordering::Relaxed);
+            client.write(name(number), value.clone()).await?;
+            Ok::<_, Error>(())
+        };
+        let read = async |client: &mut Arc<quorate::registers::Client>| {
+            let number = fastrand::u64(..written.load(Ordering::Relaxed));
+            client.read(name(number)).await?;
+            Ok::<_, Error>(())
+        };
+        Ok(vec![
+            self.load("write").measure(&mut clients, write).await?,
+            self.load("read").measure(&mut clients, read).await?,
+        ])
+    }
+}
+
+/// A client of a ledger, and its accounts: one at each shard.
+struct Accounts {
+    client: Arc<quorate::ledger::Client>,
+    accounts: Vec<String>,
+}
+
+impl Accounts {
+    fn new((number, client): (usize, Arc<quorate::ledger::Client>)) -> Self {
+        let names = (0..).map(|name| format!("{number}.{name}"));
+        let shards = client.nodes().count() - 1;
+        let mut accounts = BTreeMap::new();
+        for account in names {
+            accounts.entry(client.shard(&account)).or_insert(account);
+            if accounts.len() == shards {
+                break;
+            }
+        }
+        let accounts = accounts.into_values().collect();
+        Self { client, accounts }
+    }
+
+    /// Changes the first by so much, and each other one.
+    async fn transfer(&self, first: i64, others: i64) -> Result<(), quorate::ledger::Error> {
+        let by = std::iter::once(first).chain(std::iter::repeat(others));
+        let accounts = self.accounts.iter().cloned().zip(by);
+        let changes = accounts.map(|(account, by)| Change { account, by });
+        self.client.transfer(changes.collect()).await
+    }
 }
 
 /// One of the keys, by chance.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use quorate::key_value::Client;
+use quorate::protocol::ProcessId;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
@@ -181,6 +182,7 @@ async fn tell_when_it_serves(cluster: &Cluster, file: &Path) -> Infallible {
         Protocol::TwoPhaseCommit | Protocol::ThreePhaseCommit => {
             ["deposit alice 100", "transfer alice bob 30", "status"]
         }
+        Protocol::Paxos => ["write greeting hello", "read greeting", "status"],
     };
     if serves(cluster).await {
         eprintln!(
@@ -195,7 +197,7 @@ async fn tell_when_it_serves(cluster: &Cluster, file: &Path) -> Infallible {
 }
 
 /// Whether it serves, once it does.
-async fn serves(cluster: &Cluster) -> bool {
+pub(crate) async fn serves(cluster: &Cluster) -> bool {
     match cluster.protocol {
         Protocol::Raft => {
             let client = Client::new(&cluster.name, cluster.nodes.clone(), PATIENCE);
@@ -203,16 +205,24 @@ async fn serves(cluster: &Cluster) -> bool {
         }
         Protocol::TwoPhaseCommit | Protocol::ThreePhaseCommit => {
             let client = super::ledger::client(cluster, PATIENCE);
-            let deadline = Instant::now() + PATIENCE;
-            for (node, _) in client.nodes() {
-                while client.status(node).await.is_err() {
-                    if Instant::now() > deadline {
-                        return false;
-                    }
-                    sleep(Duration::from_millis(20)).await;
-                }
-            }
-            true
+            all_answer(cluster, async |node| client.status(node).await.is_ok()).await
+        }
+        Protocol::Paxos => {
+            let client = super::registers::client(cluster, PATIENCE);
+            all_answer(cluster, async |node| client.status(node).await.is_ok()).await
         }
     }
+}
+
+async fn all_answer(cluster: &Cluster, answers: impl AsyncFn(ProcessId) -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    for (node, _) in (0..).zip(&cluster.nodes) {
+        while !answers(ProcessId(node)).await {
+            if Instant::now() > deadline {
+                return false;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+    true
 }

@@ -33,6 +33,9 @@ pub(crate) struct Cluster {
     /// How atomic commit is run.
     #[serde(default)]
     pub(crate) commit: CommitSettings,
+    /// How Paxos is run.
+    #[serde(default)]
+    pub(crate) paxos: PaxosSettings,
 }
 
 /// What nodes run.
@@ -46,6 +49,19 @@ pub(crate) enum Protocol {
     TwoPhaseCommit,
     /// The same; it does not block, and is atomic only where failures can be told from slowness.
     ThreePhaseCommit,
+    /// Registers that are written once, each chosen by a decree of Paxos.
+    Paxos,
+}
+
+impl Protocol {
+    /// What clients find there.
+    fn offers(self) -> &'static str {
+        match self {
+            Self::Raft => "keys",
+            Self::TwoPhaseCommit | Self::ThreePhaseCommit => "accounts",
+            Self::Paxos => "registers",
+        }
+    }
 }
 
 impl Display for Protocol {
@@ -54,6 +70,7 @@ impl Display for Protocol {
             Self::Raft => "raft",
             Self::TwoPhaseCommit => "two-phase-commit",
             Self::ThreePhaseCommit => "three-phase-commit",
+            Self::Paxos => "paxos",
         })
     }
 }
@@ -105,6 +122,25 @@ impl Default for CommitSettings {
     }
 }
 
+/// How Paxos is run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct PaxosSettings {
+    /// How long a proposer that was rejected waits at least, and at most twice as long, until it tries again, in milliseconds.
+    pub(crate) campaign_milliseconds: u64,
+    /// After how many milliseconds it is said again, or asked again, what may have been lost.
+    pub(crate) resend_milliseconds: u64,
+}
+
+impl Default for PaxosSettings {
+    fn default() -> Self {
+        Self {
+            campaign_milliseconds: 50,
+            resend_milliseconds: 200,
+        }
+    }
+}
+
 impl Cluster {
     /// A cluster of so many nodes on this machine, at ports from this one on.
     pub(crate) fn local(
@@ -133,6 +169,7 @@ impl Cluster {
             allow_remote: false,
             raft: RaftSettings::default(),
             commit: CommitSettings::default(),
+            paxos: PaxosSettings::default(),
         })
     }
 
@@ -147,6 +184,20 @@ impl Cluster {
         let text = fs::read_to_string(file).with_context(what)?;
         let cluster: Self = toml::from_str(&text).with_context(what)?;
         cluster.check().with_context(what)?;
+        Ok(cluster)
+    }
+
+    /// Reads the file of a cluster that has this for its clients: keys, accounts or registers.
+    pub(crate) fn read_with(file: &Path, wanted: &str) -> Result<Self> {
+        let cluster = Self::read(file)?;
+        let offers = cluster.protocol.offers();
+        if offers != wanted {
+            bail!(
+                "{} is a cluster of {}, which has {offers} and no {wanted}: see `quorate --help`",
+                file.display(),
+                cluster.protocol
+            );
+        }
         Ok(cluster)
     }
 
@@ -183,13 +234,26 @@ impl Cluster {
                  is up"
             );
         }
-        self.check_commit()
+        match self.protocol {
+            Protocol::Raft => Ok(()),
+            Protocol::TwoPhaseCommit | Protocol::ThreePhaseCommit => self.check_commit(),
+            Protocol::Paxos => self.check_paxos(),
+        }
+    }
+
+    fn check_paxos(&self) -> Result<()> {
+        quorate::paxos::Quorums::majorities(self.nodes.len())?;
+        let PaxosSettings {
+            campaign_milliseconds,
+            resend_milliseconds,
+        } = self.paxos;
+        if campaign_milliseconds == 0 || resend_milliseconds == 0 {
+            bail!("campaign-milliseconds and resend-milliseconds must be at least 1");
+        }
+        Ok(())
     }
 
     fn check_commit(&self) -> Result<()> {
-        if self.protocol == Protocol::Raft {
-            return Ok(());
-        }
         if self.nodes.len() < 2 {
             bail!(
                 "atomic commit needs a coordinator and at least one shard: give at least 2 nodes"

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use comfy_table::Table;
 use futures_util::future::join_all;
 use quorate::atomic_commit::COORDINATOR;
@@ -151,7 +151,7 @@ pub(crate) fn client(cluster: &Cluster, patience: Duration) -> Client {
         Protocol::ThreePhaseCommit => {
             ThreePhaseCommit::<quorate::three_phase_commit::Published>::NAME
         }
-        Protocol::TwoPhaseCommit | Protocol::Raft => {
+        Protocol::TwoPhaseCommit | Protocol::Raft | Protocol::Paxos => {
             TwoPhaseCommit::<quorate::two_phase_commit::Published>::NAME
         }
     };
@@ -162,13 +162,7 @@ fn ask(
     arguments: &ClientArguments,
     what: impl AsyncFnOnce(Client) -> Result<ExitCode>,
 ) -> Result<ExitCode> {
-    let cluster = Cluster::read(&arguments.config)?;
-    if cluster.protocol == Protocol::Raft {
-        bail!(
-            "{} is a cluster of raft, which has keys and no accounts: see `quorate --help`",
-            arguments.config.display()
-        );
-    }
+    let cluster = Cluster::read_with(&arguments.config, "accounts")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

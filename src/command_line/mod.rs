@@ -12,13 +12,14 @@ mod bench;
 mod cluster;
 mod config;
 mod ledger;
+mod registers;
 mod serve;
 
 /// A request's outcome is unknown: other than a failure, which is known.
 const UNKNOWN: u8 = 3;
 
-/// A replicated key-value store, by Raft; or accounts over shards, by two-phase or three-phase commit: the very code that the
-/// model checker steps.
+/// A replicated key-value store, by Raft; accounts over shards, by two-phase or three-phase commit; registers that are written
+/// once, by Paxos: the very code that the model checker steps.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 struct Arguments {
@@ -116,9 +117,25 @@ enum Command {
         #[command(flatten)]
         client: ClientArguments,
     },
+    /// Writes a register, unless something is written there. Exit status 1 if it holds something else for good.
+    Write {
+        /// Which register.
+        name: String,
+        /// What.
+        value: String,
+        #[command(flatten)]
+        client: ClientArguments,
+    },
+    /// Prints what a register holds for good. Exit status 1 if nothing is written there.
+    Read {
+        /// Which register.
+        name: String,
+        #[command(flatten)]
+        client: ClientArguments,
+    },
     /// Measures throughput and latency of a cluster on this machine.
     Bench(bench::Arguments),
-    /// Prints how each node is. Exit status 1 if nobody leads.
+    /// Prints how each node is. Exit status 1 if nobody leads, or, where nobody does, if one does not answer.
     Status {
         #[command(flatten)]
         client: ClientArguments,
@@ -176,18 +193,28 @@ pub(crate) fn run() -> ExitCode {
         } => ledger::transfer(&client, from, to, amount),
         Command::Balance { account, client } => ledger::balance(&client, &account),
         Command::InDoubt { client } => ledger::in_doubt(&client),
+        Command::Write {
+            name,
+            value,
+            client,
+        } => registers::write(&client, name, value),
+        Command::Read { name, client } => registers::read(&client, name),
         Command::Status { client } => status(&client),
     };
     result.unwrap_or_else(|error| {
         eprintln!("quorate: {error:#}");
-        let key_value = error.downcast_ref::<quorate::key_value::Error>();
-        let ledger = error.downcast_ref::<quorate::ledger::Error>();
-        match (key_value, ledger) {
-            (Some(quorate::key_value::Error::Unknown { .. }), _)
-            | (_, Some(quorate::ledger::Error::Unknown { .. })) => ExitCode::from(UNKNOWN),
-            _ => ExitCode::FAILURE,
+        match is_unknown(&error) {
+            true => ExitCode::from(UNKNOWN),
+            false => ExitCode::FAILURE,
         }
     })
+}
+
+fn is_unknown(error: &anyhow::Error) -> bool {
+    use quorate::{key_value, ledger, registers};
+    matches!(error.downcast_ref(), Some(key_value::Error::Unknown { .. }))
+        || matches!(error.downcast_ref(), Some(ledger::Error::Unknown { .. }))
+        || matches!(error.downcast_ref(), Some(registers::Error::Unknown { .. }))
 }
 
 /// Prints how each node of a cluster is, whatever it runs.
@@ -195,5 +222,6 @@ fn status(arguments: &ClientArguments) -> anyhow::Result<ExitCode> {
     match config::Cluster::read(&arguments.config)?.protocol {
         Protocol::Raft => ask::status(arguments),
         Protocol::TwoPhaseCommit | Protocol::ThreePhaseCommit => ledger::status(arguments),
+        Protocol::Paxos => registers::status(arguments),
     }
 }

@@ -13,6 +13,7 @@ use quorate::key_value::{self, KeyValue, PROTOCOL};
 use quorate::ledger::{self, Accounts, Ledger, Timed};
 use quorate::protocol::ProcessId;
 use quorate::raft::{Limits, Raft};
+use quorate::registers::{self, Registers};
 use quorate::runtime::{Node, Service, Settings, Trace};
 use quorate::storage::{Identity, Store};
 use quorate::three_phase_commit::ThreePhaseCommit;
@@ -109,6 +110,15 @@ async fn serve(arguments: &Arguments, cluster: &Cluster) -> Result<()> {
         Protocol::ThreePhaseCommit => {
             let protocol = ThreePhaseCommit::new(cluster.nodes.len() - 1)?;
             run_ledger(arguments, cluster, listener, protocol).await
+        }
+        Protocol::Paxos => {
+            let service = registers::Service::new(registers::Settings {
+                campaign: Duration::from_millis(cluster.paxos.campaign_milliseconds),
+                resend: Duration::from_millis(cluster.paxos.resend_milliseconds),
+            });
+            let protocol = Registers::new(cluster.nodes.len())?;
+            let name = registers::PROTOCOL;
+            run_node(arguments, cluster, listener, name, protocol, service).await
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Clients are in a *closed loop*: each has one request under way, and makes the next when that is answered. So throughput is
 //! what so many clients get, and latency what each of them sees.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table};
@@ -10,9 +11,11 @@ use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+mod counted;
 mod machine;
 mod plot;
 
+pub use counted::Counted;
 pub use machine::{Disk, cpu_time, free_ports};
 pub use plot::plot;
 
@@ -37,6 +40,12 @@ pub struct Measured {
     pub cpu_microseconds_per_operation: f64,
     /// Of the clients.
     pub client_cpu_microseconds_per_operation: f64,
+    /// How often its nodes have synced their disks, if that was counted.
+    #[serde(default)]
+    pub syncs_per_operation: Option<f64>,
+    /// How many messages they have sent each other, if that was counted.
+    #[serde(default)]
+    pub messages_per_operation: Option<f64>,
 }
 
 /// What is measured, and how long.
@@ -48,6 +57,8 @@ pub struct Load<'a> {
     pub work: &'a str,
     /// The processes of the cluster.
     pub processes: &'a [u32],
+    /// Where its nodes tell Prometheus what they have done, if that is to be counted.
+    pub metrics: &'a [SocketAddr],
     /// How long, after a time of the same length, or a second, to warm up.
     pub time: Duration,
 }
@@ -71,10 +82,13 @@ impl Load<'_> {
         let own_process = [std::process::id()];
         let cpu = cpu_time(self.processes)?;
         let own = cpu_time(&own_process)?;
+        let counted = Counted::of_all(self.metrics).await?;
         let (latencies, elapsed) = closed_loop(clients, self.time, &operation).await?;
         let cpu = cpu_time(self.processes)?.saturating_sub(cpu);
         let own = cpu_time(&own_process)?.saturating_sub(own);
+        let counted = Counted::of_all(self.metrics).await? - counted;
         let count = latencies.len() as f64;
+        let per_operation = |number: f64| (!self.metrics.is_empty()).then_some(number / count);
         let milliseconds = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
         Ok(Measured {
             system: self.system.to_owned(),
@@ -86,6 +100,8 @@ impl Load<'_> {
             p999_milliseconds: milliseconds(0.999),
             cpu_microseconds_per_operation: cpu.as_secs_f64() * 1e6 / count,
             client_cpu_microseconds_per_operation: own.as_secs_f64() * 1e6 / count,
+            syncs_per_operation: per_operation(counted.syncs),
+            messages_per_operation: per_operation(counted.messages),
         })
     }
 }
@@ -124,7 +140,12 @@ fn histogram() -> Histogram<u64> {
 pub fn table(measured: &[Measured]) -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
-    table.set_header([
+    let is_counted = measured.iter().any(|row| row.syncs_per_operation.is_some());
+    let counted: &[&str] = match is_counted {
+        true => &["syncs/operation", "messages/operation"],
+        false => &[],
+    };
+    let header = [
         "",
         "",
         "clients",
@@ -134,9 +155,10 @@ pub fn table(measured: &[Measured]) -> Table {
         "p99.9 ms",
         "CPU µs/operation",
         "of clients",
-    ]);
+    ];
+    table.set_header(header.iter().chain(counted));
     for row in measured {
-        table.add_row([
+        let mut cells = vec![
             row.system.clone(),
             row.work.clone(),
             row.clients.to_string(),
@@ -146,7 +168,15 @@ pub fn table(measured: &[Measured]) -> Table {
             format!("{:.2}", row.p999_milliseconds),
             format!("{:.1}", row.cpu_microseconds_per_operation),
             format!("{:.1}", row.client_cpu_microseconds_per_operation),
-        ]);
+        ];
+        let counted = [row.syncs_per_operation, row.messages_per_operation];
+        cells.extend(
+            counted
+                .into_iter()
+                .flatten()
+                .map(|count| format!("{count:.2}")),
+        );
+        table.add_row(cells);
     }
     table
         .column_iter_mut()

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use metrics::counter;
+
 use super::{Batch, Error, Store};
 
 /// What is called when a batch is durable, or is known not to become so.
@@ -87,6 +89,7 @@ impl Drop for Writer {
 }
 
 fn write_all(mut store: Store, queue: &Receiver<(Batch, Done)>, batches_max: usize) -> Store {
+    let syncs = counter!("quorate_syncs_total");
     let mut failure: Option<Arc<Error>> = None;
     let mut waiting = Vec::new();
     while let Ok((mut batch, done)) = queue.recv() {
@@ -97,6 +100,7 @@ fn write_all(mut store: Store, queue: &Receiver<(Batch, Done)>, batches_max: usi
         }
         if failure.is_none() {
             failure = store.write(batch).err().map(Arc::new);
+            syncs.increment(1);
         }
         for done in waiting.drain(..) {
             done(match &failure {

@@ -236,6 +236,7 @@ async fn measure_etcd(arguments: &Arguments, etcd: &Etcd, clients: usize) -> Res
         system: "etcd",
         work: "put",
         processes: &processes,
+        metrics: &[],
         time: Duration::try_from_secs_f64(arguments.seconds)?,
     };
     let put = async |client: &mut Client| {

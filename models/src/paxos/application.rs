@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Debug};
 
 use quorate::paxos::{
-    Ballot, Durable, Message, Output, Progress, Published, Request, Rules, State, Timer,
+    Ballot, Durable, Message, Output, Progress, Proposer, Published, Request, Rules, State, Timer,
 };
 use quorate::protocol::{ProcessId, Protocol};
 
@@ -226,24 +226,35 @@ fn is_past<P>(proposer: &Process<P>, ballot: Ballot, progress: fn(&Progress<Valu
 where
     P: Protocol<State = State<Value>, Durable = Durable<Value>>,
 {
-    let last = proposer.durable.campaign.as_ref().map(|(last, _)| *last);
+    let knows = match &proposer.state {
+        Some(State::Proposer(knows)) => Some(knows),
+        _ => None,
+    };
+    has_passed(&proposer.durable, knows, ballot, progress)
+}
+
+/// The same of a proposer with this on its disk, that knows this if it is up and has not ended.
+pub(crate) fn has_passed(
+    durable: &Durable<Value>,
+    knows: Option<&Proposer<Value>>,
+    ballot: Ballot,
+    progress: fn(&Progress<Value>) -> bool,
+) -> bool {
+    let last = durable.campaign.as_ref().map(|(last, _)| *last);
     match last.cmp(&Some(ballot)) {
         Ordering::Less => false,
         Ordering::Greater => true,
-        Ordering::Equal => match &proposer.state {
-            Some(State::Proposer(knows)) => {
-                knows.ballot() != Some(ballot) || !progress(&knows.progress)
-            }
-            _ => true,
-        },
+        Ordering::Equal => {
+            knows.is_none_or(|knows| knows.ballot() != Some(ballot) || !progress(&knows.progress))
+        }
     }
 }
 
-fn is_preparing(progress: &Progress<Value>) -> bool {
+pub(crate) fn is_preparing(progress: &Progress<Value>) -> bool {
     matches!(progress, Progress::Preparing { .. })
 }
 
-fn is_busy(progress: &Progress<Value>) -> bool {
+pub(crate) fn is_busy(progress: &Progress<Value>) -> bool {
     matches!(
         progress,
         Progress::Preparing { .. } | Progress::Accepting { .. }

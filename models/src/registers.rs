@@ -1,0 +1,292 @@
+//! Write-once registers in an environment: whatever becomes of nodes and messages, they are linearizable.
+
+use std::collections::BTreeSet;
+
+use quorate::paxos::{self, Ballot, Progress, Published, Rules};
+use quorate::protocol::{ProcessId, Protocol};
+use quorate::registers::{
+    Decree, Durable, Kept, Message, Output, Record, Register, Registers, Request, Role, State,
+    Ticket, Timer,
+};
+
+use crate::checker::{Condition, Property};
+use crate::mutant::Mutated;
+use crate::paxos::application::{has_passed, is_busy, is_preparing};
+use crate::register::{self, History, Operation, Value};
+use crate::system::{Application, Envelope, Environment, Process, System, SystemState};
+
+/// The register that they all use: others behave as it does, for decrees have nothing in common.
+pub const NAME: &str = "register";
+
+/// Registers, by their types.
+pub trait AnyRegisters:
+    Protocol<
+        State = State<Value>,
+        Message = Message<Value>,
+        Timer = Timer,
+        Record = Record<Value>,
+        Durable = Durable<Value>,
+        Request = Request<Value>,
+        Output = Output<Value>,
+    > + Sync
+    + 'static
+{
+}
+
+impl AnyRegisters for Registers<Value> {}
+impl AnyRegisters for Mutated<Registers<Value>> {}
+
+/// Who asks: client `i` does one thing, the `i`th.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// What each client does, and which node it asks.
+    pub operations: Vec<(ProcessId, Operation)>,
+    /// The node that a client that writes asks as well while it has no answer, if there is one.
+    pub asked_again: Option<ProcessId>,
+    /// No proposer begins a higher round than this.
+    pub rounds: u64,
+    /// Whether nodes tell each other decisions, and ask for them. If not, a node comes to know what was chosen by acceptances.
+    pub decisions: bool,
+    /// Whether a read that was not answered in time has chosen what it has found.
+    pub reads_again: bool,
+}
+
+impl Clients {
+    fn nodes_asked(&self) -> BTreeSet<ProcessId> {
+        let asked = self.operations.iter().map(|(node, _)| *node);
+        asked.chain(self.asked_again).collect()
+    }
+
+    fn is_spent_in_decree<P: AnyRegisters>(
+        &self,
+        message: &paxos::Message<Value>,
+        sender: &Process<P>,
+        receiver: &Process<P>,
+    ) -> bool {
+        use paxos::Message::{Accept, Accepted, Decision, Inquire, Prepare, Promise, Rejected};
+        match (message, receiver.durable.0.get(NAME)) {
+            // It would be answered with the decision.
+            (Prepare { .. } | Accept { .. } | Inquire, Some(Kept::Chosen(_))) => !self.decisions,
+            (_, Some(Kept::Chosen(_))) => true,
+            (Prepare { ballot }, Some(Kept::Decree(durable))) => {
+                durable.promised >= Some(*ballot) && is_past(sender, *ballot, is_busy)
+            }
+            (Accept { ballot, .. }, Some(Kept::Decree(durable))) => {
+                durable.promised > Some(*ballot) && is_past(sender, *ballot, is_busy)
+            }
+            (Promise { ballot, .. }, _) => is_past(receiver, *ballot, is_preparing),
+            (Rejected { ballot, .. }, _) => is_past(receiver, *ballot, is_busy),
+            (Prepare { .. } | Accept { .. }, None) => false,
+            (Accepted { .. } | Decision { .. } | Inquire, _) => false,
+        }
+    }
+
+    /// What nodes do about this decree that has no end: only so many rounds.
+    fn permits_campaign(&self, node: ProcessId, decree: &Decree<Value>) -> bool {
+        let paxos::State::Proposer(proposer) = decree.knows(Role::Proposer) else {
+            return true;
+        };
+        let Progress::Waiting { heard } = proposer.progress else {
+            return true;
+        };
+        // A proposer's number is its node's.
+        let next = Published.ballot(proposer.ballot(), Some(heard), node);
+        next.round <= self.rounds
+    }
+}
+
+impl<P: AnyRegisters> Application<P> for Clients {
+    type View = History;
+
+    fn initial(&self) -> History {
+        let register = register::Register {
+            holds: 0,
+            once: true,
+        };
+        History::new(register, self.operations.len() as u16)
+    }
+
+    fn requests(&self, history: &History, requests: &mut Vec<(ProcessId, Request<Value>)>) {
+        for (client, (node, operation)) in (0..).zip(&self.operations) {
+            let nodes = match (history.invoked(client), history.waits(client)) {
+                (0, _) => vec![*node],
+                (_, true) if *operation != Operation::Read => {
+                    self.asked_again.into_iter().collect()
+                }
+                _ => continue,
+            };
+            let (ticket, name) = (client.into(), NAME.to_owned());
+            let request = match *operation {
+                Operation::Write(value) => Request::Write {
+                    ticket,
+                    name,
+                    value,
+                },
+                Operation::Read => Request::Read { ticket, name },
+            };
+            requests.extend(nodes.into_iter().map(|node| (node, request.clone())));
+        }
+    }
+
+    fn submitted(
+        &self,
+        history: &History,
+        _: ProcessId,
+        request: &Request<Value>,
+    ) -> Option<History> {
+        let (client, operation) = match request {
+            Request::Write { ticket, value, .. } => (*ticket, Operation::Write(*value)),
+            Request::Read { ticket, .. } => (*ticket, Operation::Read),
+        };
+        let client = u16::try_from(client).expect("a client's number");
+        let mut next = history.clone();
+        next.invoke(client, operation);
+        (next != *history).then_some(next)
+    }
+
+    fn told(&self, history: &History, _: ProcessId, output: &Output<Value>) -> Option<History> {
+        let client = u16::try_from(output.ticket).expect("a client's number");
+        let mut next = history.clone();
+        next.answer(client, output.value.unwrap_or(0));
+        (next != *history).then_some(next)
+    }
+
+    fn forgets(&self) -> bool {
+        true
+    }
+
+    fn is_lost(&self, envelope: &Envelope<Message<Value>>) -> bool {
+        let Message::Decree { message, .. } = &envelope.message else {
+            return false;
+        };
+        match message {
+            paxos::Message::Decision { .. } => !self.decisions,
+            // Nobody asks there.
+            paxos::Message::Accepted { .. } => {
+                !self.decisions && !self.nodes_asked().contains(&envelope.to)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_spent(
+        &self,
+        envelope: &Envelope<Message<Value>>,
+        sender: &Process<P>,
+        receiver: &Process<P>,
+    ) -> bool {
+        match &envelope.message {
+            Message::Decree { message, .. } => self.is_spent_in_decree(message, sender, receiver),
+            // Once answered, or forgotten in a crash, it is not asked there again.
+            Message::Poll { ticket, .. } => !is_waiting(sender, *ticket),
+            Message::Vote { ticket, .. } => !is_waiting(receiver, *ticket),
+        }
+    }
+
+    fn permits(&self, node: ProcessId, knows: &State<Value>, timer: &Timer) -> bool {
+        match timer {
+            Timer::Decree {
+                timer: paxos::Timer::Campaign,
+                name,
+                ..
+            } => match knows.get(name) {
+                Some(Register::Open(decree)) => self.permits_campaign(node, decree),
+                _ => true,
+            },
+            Timer::Decree {
+                timer: paxos::Timer::Inquire,
+                ..
+            } => self.decisions,
+            Timer::Decree { .. } => true,
+            Timer::Read(_) => self.reads_again,
+        }
+    }
+}
+
+/// See [`has_passed`]. A node that has written down what was chosen has.
+fn is_past<P: AnyRegisters>(
+    node: &Process<P>,
+    ballot: Ballot,
+    progress: fn(&Progress<Value>) -> bool,
+) -> bool {
+    let durable = match node.durable.0.get(NAME) {
+        Some(Kept::Decree(durable)) => durable,
+        Some(Kept::Chosen(_)) => return true,
+        None => return false,
+    };
+    let register = node.state.as_ref().and_then(|knows| knows.get(NAME));
+    let knows = match register {
+        Some(Register::Open(decree)) => match decree.knows(Role::Proposer) {
+            paxos::State::Proposer(proposer) => Some(proposer),
+            _ => None,
+        },
+        _ => None,
+    };
+    has_passed(durable, knows, ballot, progress)
+}
+
+fn is_waiting<P: AnyRegisters>(node: &Process<P>, ticket: Ticket) -> bool {
+    let register = node.state.as_ref().and_then(|knows| knows.get(NAME));
+    matches!(register, Some(Register::Open(decree)) if decree.waits(ticket))
+}
+
+/// The nodes in [`System`].
+pub type Model<P> = System<P, Clients>;
+
+/// The name of the claim that is the point of it.
+pub const LINEARIZABLE: &str = "what clients are told is linearizable";
+/// The name of the claim that nodes agree.
+pub const AGREEMENT: &str =
+    "no two nodes know, or have written down, that different values were chosen";
+/// The name of the claim that a disk has what its node believes.
+pub const READS_BACK: &str = "whoever comes up again finds what it believes durable";
+
+/// The model, and what is claimed of it.
+pub fn model<P: AnyRegisters>(
+    protocol: P,
+    clients: Clients,
+    environment: Environment,
+) -> (Model<P>, Vec<Property<Model<P>>>) {
+    let model = System::new(protocol, clients, environment);
+    let properties = vec![
+        Property::holds(
+            LINEARIZABLE,
+            Condition::Always(|_: &Model<P>, state: &SystemState<P, Clients>| {
+                state.view.is_linearizable()
+            }),
+        ),
+        Property::holds(
+            AGREEMENT,
+            Condition::Always(|_: &Model<P>, state: &SystemState<P, Clients>| {
+                chosen(state).len() <= 1
+            }),
+        ),
+        Property::holds(READS_BACK, Condition::Always(Model::recovery_reads_back)),
+        Property::holds(
+            "all clients have an answer",
+            Condition::Sometimes(|model: &Model<P>, state: &SystemState<P, Clients>| {
+                let clients = 0..model.application().operations.len() as u16;
+                let has_answer =
+                    |client| state.view.invoked(client) > 0 && !state.view.waits(client);
+                clients.into_iter().all(has_answer)
+            }),
+        ),
+    ];
+    (model, properties)
+}
+
+/// What nodes know, or have on their disks, to be chosen.
+fn chosen<P: AnyRegisters>(state: &SystemState<P, Clients>) -> BTreeSet<Value> {
+    let mut chosen = BTreeSet::new();
+    for process in &state.processes {
+        if let Some(knows) = &process.state
+            && let Some(Register::Chosen(value)) = knows.get(NAME)
+        {
+            chosen.insert(*value);
+        }
+        if let Some(Kept::Chosen(value)) = process.durable.0.get(NAME) {
+            chosen.insert(*value);
+        }
+    }
+    chosen
+}
