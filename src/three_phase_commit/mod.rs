@@ -216,6 +216,26 @@ impl Message {
     }
 }
 
+/// The transaction that an input is about.
+fn transaction<R: Rules>(input: &Input<ThreePhaseCommit<R>>) -> Option<TransactionId> {
+    match input {
+        Input::Receive { message, .. } => Some(message.transaction()),
+        Input::Timeout(
+            Timer::Deadline { transaction }
+            | Timer::Resend { transaction }
+            | Timer::Suspect { transaction, .. }
+            | Timer::Inquire { transaction },
+        )
+        | Input::Submit(
+            Request::Work(transaction)
+            | Request::Commit { transaction, .. }
+            | Request::Abort(transaction),
+        ) => Some(*transaction),
+        // It has no timers yet.
+        Input::Submit(Request::Begin) | Input::Start(_) | Input::Durable(_) => None,
+    }
+}
+
 impl<R: Rules> Protocol for ThreePhaseCommit<R> {
     type State = State;
     type Message = Message;
@@ -244,7 +264,10 @@ impl<R: Rules> Protocol for ThreePhaseCommit<R> {
         input: Input<Self>,
         effects: &mut Effects<Self>,
     ) {
-        let mut timers = state.timers();
+        // Nobody but whoever comes up, without timers, changes those of more than one transaction.
+        let transaction = transaction(&input);
+        let is_start = matches!(input, Input::Start(_));
+        let mut timers = transaction.map_or_else(Vec::new, |one| state.timers_of(one));
         match input {
             Input::Start(durable) => self.start(me, state, durable, effects),
             Input::Submit(request) if me == COORDINATOR => {
@@ -268,7 +291,11 @@ impl<R: Rules> Protocol for ThreePhaseCommit<R> {
             Input::Durable(_) => {}
         }
         // Timers are a function of the state, so that no rule has to think of them.
-        let wanted = state.timers();
+        let wanted = match transaction {
+            Some(transaction) => state.timers_of(transaction),
+            None if is_start => state.timers(),
+            None => Vec::new(),
+        };
         for timer in timers.iter().filter(|timer| !wanted.contains(timer)) {
             effects.cancel_timer(timer.clone());
         }

@@ -115,13 +115,20 @@ impl State {
 
     /// The timers that are set: a function of the rest.
     pub(super) fn timers(&self) -> Vec<Timer> {
-        let timers = self.transactions.iter();
-        let timers = timers.flat_map(|(&transaction, progress)| match progress {
-            Progress::Undecided(Undecided {
+        let transactions = self.transactions.keys();
+        transactions
+            .flat_map(|&transaction| self.timers_of(transaction))
+            .collect()
+    }
+
+    /// Those of one transaction.
+    pub(super) fn timers_of(&self, transaction: TransactionId) -> Vec<Timer> {
+        match self.transactions.get(&transaction) {
+            Some(Progress::Undecided(Undecided {
                 round: Some(Round::Votes { .. }),
                 ..
-            }) => vec![Timer::Deadline { transaction }],
-            Progress::Undecided(undecided) => {
+            })) => vec![Timer::Deadline { transaction }],
+            Some(Progress::Undecided(undecided)) => {
                 let suspect = |process| Timer::Suspect {
                     transaction,
                     process,
@@ -131,10 +138,9 @@ impl State {
                     .chain(suspects)
                     .collect()
             }
-            Progress::Recovering { .. } => vec![Timer::Inquire { transaction }],
-            Progress::Working | Progress::Committed | Progress::Aborted => Vec::new(),
-        });
-        timers.collect()
+            Some(Progress::Recovering { .. }) => vec![Timer::Inquire { transaction }],
+            None | Some(Progress::Working | Progress::Committed | Progress::Aborted) => Vec::new(),
+        }
     }
 
     pub(super) fn durable(&self) -> Durable {
