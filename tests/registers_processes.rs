@@ -72,6 +72,12 @@ impl Cluster {
         self.running[usize::from(node)] = None;
     }
 
+    /// Tells it to stop, which it should.
+    fn stop(&mut self, node: u16) {
+        let running = self.running[usize::from(node)].take();
+        running.expect("it runs").stop();
+    }
+
     fn ask(&self, arguments: &[&str]) -> Output {
         let mut command = quorate(arguments);
         command.arg("--config").arg(self.file()).output().unwrap()
@@ -124,7 +130,7 @@ fn what_is_written_first_stays_though_nodes_are_down_and_started_again() {
     // What was asked for in vain may be done later.
     cluster.start(1);
     cluster.prints(0, &["write", "late", "x"]);
-    (0..NODES).for_each(|node| cluster.kill(node));
+    (0..NODES).for_each(|node| cluster.stop(node));
     (0..NODES).for_each(|node| cluster.start(node));
     assert_eq!(cluster.prints(0, &["read", "greeting"]), "hello\n");
     assert_eq!(cluster.prints(0, &["read", "late"]), "x\n");
