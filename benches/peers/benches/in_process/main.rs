@@ -4,9 +4,10 @@
 //!
 //! * **Quorate**: a task for each server, which drives a [`Process`](quorate::runtime::Process) as its node does, with the same
 //!   [`Store`](quorate::storage::Store) and group commit. Each client has a session, so that what it sends again would be done once.
-//! * **openraft**: its `Raft` on a log in memory, and a file that what is appended is written to; a thread syncs once for all
-//!   that has come meanwhile, and reports it then, as its documentation asks for. It has no sessions, and the file is not one
-//!   that could be read after a crash: it does less.
+//! * **Quorate on bare files**: the same, but as many bytes are appended to a file, and synced, as the records have.
+//! * **openraft** (0.10, for 0.9 does not go on while an append is synced): its `Raft` on a log in memory, and a file that what
+//!   is appended is written to; a thread syncs once for all that has come meanwhile, and reports it then, as its documentation
+//!   asks for. It has no sessions, and from neither of these files anything could be read back.
 //!
 //! `--clients 1,64,256,4096 --seconds 5`. Unless it is to be measured (`cargo bench`), it is tried for a moment only.
 
@@ -20,6 +21,7 @@ use quorate::load::Disk;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
+mod bare_file;
 mod openraft_replicas;
 mod quorate_replicas;
 
@@ -110,21 +112,30 @@ fn main() -> Result<()> {
     let time = Duration::try_from_secs_f64(seconds)?;
     let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
     println!("{}", Disk::measure(directory.path())?);
-    println!("clients  Quorate/s  openraft/s  ratio");
+    println!("clients  Quorate/s  on bare files  openraft/s  ratios");
     for clients in arguments.clients {
-        // Each has threads of its own, and nothing of the one before runs on.
-        let run = || {
-            tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()
-        };
-        let quorate = measure::<quorate_replicas::Servers>(directory.path(), clients, time);
-        let quorate = run()?.block_on(quorate)?;
-        let openraft = measure::<openraft_replicas::Nodes>(directory.path(), clients, time);
-        let openraft = run()?.block_on(openraft)?;
-        let ratio = quorate / openraft;
-        println!("{clients:7}  {quorate:9.0}  {openraft:10.0}  {ratio:5.2}");
+        let directory = directory.path();
+        let quorate = run(measure::<quorate_replicas::Servers>(
+            directory, clients, time,
+        ))?;
+        let on_files = run(measure::<quorate_replicas::OnFiles>(
+            directory, clients, time,
+        ))?;
+        let openraft = run(measure::<openraft_replicas::Nodes>(
+            directory, clients, time,
+        ))?;
+        println!(
+            "{clients:7}  {quorate:9.0}  {on_files:13.0}  {openraft:10.0}  {:.2} {:.2}",
+            quorate / openraft,
+            on_files / openraft
+        );
     }
     Ok(())
+}
+
+/// Runs it on threads of its own, so that nothing of the one before runs on.
+fn run(measured: impl Future<Output = Result<f64>>) -> Result<f64> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build()?;
+    runtime.block_on(measured)
 }

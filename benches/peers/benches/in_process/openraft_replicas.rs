@@ -2,29 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::fs::File;
-use std::io::{self, Cursor, Write};
+use std::io;
 use std::ops::RangeBounds;
 use std::path::Path;
-use std::sync::{Arc, Mutex, mpsc};
-use std::thread;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use openraft::error::{InstallSnapshotError, RPCError, RaftError, RemoteError};
-use openraft::network::RPCOption;
+use futures_util::{Stream, TryStreamExt};
+use openraft::errors::{RPCError, RaftError, ReplicationClosed, StreamingError, Unreachable};
+use openraft::network::v2::RaftNetworkV2;
+use openraft::network::{RPCOption, RaftNetworkFactory};
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, InstallSnapshotRequest, InstallSnapshotResponse,
-    VoteRequest, VoteResponse,
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
 };
-use openraft::storage::{LogFlushed, LogState, RaftLogStorage, RaftStateMachine};
+use openraft::storage::{
+    EntryResponder, IOFlushed, LogState, RaftLogReader, RaftLogStorage, RaftSnapshotBuilder,
+    RaftStateMachine,
+};
+use openraft::type_config::alias::{
+    EntryOf, LogIdOf, SnapshotMetaOf, SnapshotOf, StoredMembershipOf, VoteOf,
+};
 use openraft::{
-    BasicNode, Config, Entry, EntryPayload, LogId, OptionalSend, Raft, RaftLogReader, RaftNetwork,
-    RaftNetworkFactory, RaftSnapshotBuilder, ServerState, Snapshot, SnapshotMeta, SnapshotPolicy,
-    StorageError, StoredMembership, Vote,
+    BasicNode, Config, EntryPayload, OptionalSend, Raft, SnapshotPolicy, StoredMembership,
 };
 use tokio::sync::oneshot;
 
 use super::REPLICAS;
+use super::bare_file::BareFile;
 
 openraft::declare_raft_types!(
     /// A command is a number; it is answered with the sum of all.
@@ -33,9 +38,10 @@ openraft::declare_raft_types!(
         R = u64,
 );
 
-type Node = Raft<Types>;
-type Stored<T> = Result<T, StorageError<u64>>;
-type Answered<T, E = RaftError<u64>> = Result<T, RPCError<u64, BasicNode, E>>;
+type Node = Raft<Types, Sum>;
+type Entry = EntryOf<Types>;
+type LogId = LogIdOf<Types>;
+type Vote = VoteOf<Types>;
 
 /// Nodes that run.
 pub struct Nodes {
@@ -48,12 +54,11 @@ impl super::Replicas for Nodes {
     async fn start(directory: &Path) -> Result<Self> {
         let router = Router::default();
         for id in 0..u64::from(REPLICAS) {
-            let first = u64::from(id > 0);
-            // As in its own benchmark: large batches, no snapshots. The same leads throughout.
+            // Large batches, no snapshots.
             let config = Config {
                 heartbeat_interval: 50,
-                election_timeout_min: 200 + first * 60_000,
-                election_timeout_max: 400 + first * 60_000,
+                election_timeout_min: 1000,
+                election_timeout_max: 2000,
                 max_payload_entries: 1024,
                 snapshot_policy: SnapshotPolicy::Never,
                 ..Config::default()
@@ -68,10 +73,14 @@ impl super::Replicas for Nodes {
             .map(|id| (id, BasicNode::default()))
             .collect();
         leader.initialize(members).await?;
-        leader
-            .wait(None)
-            .state(ServerState::Leader, "it leads")
-            .await?;
+        // It campaigns at once; until it leads it does nothing.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while let Err(error) = leader.client_write(0).await {
+            if Instant::now() > deadline {
+                return Err(error.into());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         Ok(Self { leader })
     }
 
@@ -108,86 +117,65 @@ impl RaftNetworkFactory<Types> for Router {
     }
 }
 
-impl RaftNetwork<Types> for Link {
+impl Link {
+    /// Who fails has come to an end.
+    fn unreachable(error: &RaftError<Types>) -> RPCError<Types> {
+        Unreachable::new(error).into()
+    }
+}
+
+impl RaftNetworkV2<Types> for Link {
+    type SnapshotData = ();
+
     async fn append_entries(
         &mut self,
         request: AppendEntriesRequest<Types>,
         _: RPCOption,
-    ) -> Answered<AppendEntriesResponse<u64>> {
+    ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
         let answer = self.router.node(self.target).append_entries(request).await;
-        answer.map_err(|error| RemoteError::new(self.target, error).into())
-    }
-
-    async fn install_snapshot(
-        &mut self,
-        request: InstallSnapshotRequest<Types>,
-        _: RPCOption,
-    ) -> Answered<InstallSnapshotResponse<u64>, RaftError<u64, InstallSnapshotError>> {
-        let answer = self
-            .router
-            .node(self.target)
-            .install_snapshot(request)
-            .await;
-        answer.map_err(|error| RemoteError::new(self.target, error).into())
+        answer.map_err(|error| Self::unreachable(&error))
     }
 
     async fn vote(
         &mut self,
-        request: VoteRequest<u64>,
+        request: VoteRequest<Types>,
         _: RPCOption,
-    ) -> Answered<VoteResponse<u64>> {
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
         let answer = self.router.node(self.target).vote(request).await;
-        answer.map_err(|error| RemoteError::new(self.target, error).into())
+        answer.map_err(|error| Self::unreachable(&error))
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        _: VoteOf<Types>,
+        _: SnapshotOf<Types, ()>,
+        _: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        _: RPCOption,
+    ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
+        unreachable!("there are no snapshots")
     }
 }
-
-/// What is called when bytes are durable.
-type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 /// A log in memory, and a file that it is written to.
 #[derive(Clone)]
 struct Log {
     kept: Arc<Mutex<Kept>>,
-    file: mpsc::Sender<(Vec<u8>, Done)>,
+    file: BareFile,
 }
 
 #[derive(Default)]
 struct Kept {
-    entries: BTreeMap<u64, Entry<Types>>,
-    vote: Option<Vote<u64>>,
-    purged: Option<LogId<u64>>,
+    entries: BTreeMap<u64, Entry>,
+    vote: Option<Vote>,
+    purged: Option<LogId>,
 }
 
 impl Log {
     fn new(path: &Path) -> io::Result<Self> {
-        let mut file = File::create(path)?;
-        let (sender, receiver) = mpsc::channel::<(Vec<u8>, Done)>();
-        thread::spawn(move || {
-            while let Ok((mut bytes, done)) = receiver.recv() {
-                let mut waiting = vec![done];
-                for (more, done) in receiver.try_iter() {
-                    bytes.extend(more);
-                    waiting.push(done);
-                }
-                let written = file.write_all(&bytes).and_then(|()| file.sync_data());
-                let failed = written.err().map(|error| error.to_string());
-                for done in waiting {
-                    done(match &failed {
-                        None => Ok(()),
-                        Some(why) => Err(io::Error::other(why.clone())),
-                    });
-                }
-            }
-        });
         Ok(Self {
             kept: Arc::default(),
-            file: sender,
+            file: BareFile::new(path)?,
         })
-    }
-
-    fn write(&self, bytes: Vec<u8>, done: impl FnOnce(io::Result<()>) + Send + 'static) {
-        let sent = self.file.send((bytes, Box::new(done)));
-        sent.expect("the thread goes on as long as it is asked");
     }
 }
 
@@ -195,7 +183,7 @@ impl RaftLogReader<Types> for Log {
     async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
         &mut self,
         range: RB,
-    ) -> Stored<Vec<Entry<Types>>> {
+    ) -> Result<Vec<Entry>, io::Error> {
         let kept = self.kept.lock().expect("no panic");
         Ok(kept
             .entries
@@ -203,12 +191,16 @@ impl RaftLogReader<Types> for Log {
             .map(|(_, entry)| entry.clone())
             .collect())
     }
+
+    async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
+        Ok(self.kept.lock().expect("no panic").vote)
+    }
 }
 
 impl RaftLogStorage<Types> for Log {
     type LogReader = Self;
 
-    async fn get_log_state(&mut self) -> Stored<LogState<Types>> {
+    async fn get_log_state(&mut self) -> Result<LogState<Types>, io::Error> {
         let kept = self.kept.lock().expect("no panic");
         let last = kept.entries.last_key_value().map(|(_, entry)| entry.log_id);
         Ok(LogState {
@@ -221,22 +213,17 @@ impl RaftLogStorage<Types> for Log {
         self.clone()
     }
 
-    async fn save_vote(&mut self, vote: &Vote<u64>) -> Stored<()> {
+    async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         self.kept.lock().expect("no panic").vote = Some(*vote);
         let (sender, receiver) = oneshot::channel();
         let bytes = vote.leader_id().term.to_le_bytes().to_vec();
-        self.write(bytes, |written| drop(sender.send(written)));
-        let written = receiver.await.expect("the thread answers");
-        written.map_err(|error| openraft::StorageIOError::write_vote(&error).into())
+        self.file.write(bytes, |written| drop(sender.send(written)));
+        receiver.await.expect("the thread answers")
     }
 
-    async fn read_vote(&mut self) -> Stored<Option<Vote<u64>>> {
-        Ok(self.kept.lock().expect("no panic").vote)
-    }
-
-    async fn append<I>(&mut self, entries: I, callback: LogFlushed<Types>) -> Stored<()>
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> Result<(), io::Error>
     where
-        I: IntoIterator<Item = Entry<Types>> + OptionalSend,
+        I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
         let mut bytes = Vec::new();
@@ -251,17 +238,19 @@ impl RaftLogStorage<Types> for Log {
                 kept.entries.insert(entry.log_id.index, entry);
             }
         }
-        self.write(bytes, |written| callback.log_io_completed(written));
+        self.file
+            .write(bytes, |written| callback.io_completed(written));
         Ok(())
     }
 
-    async fn truncate(&mut self, from: LogId<u64>) -> Stored<()> {
+    async fn truncate_after(&mut self, last: Option<LogId>) -> Result<(), io::Error> {
         let mut kept = self.kept.lock().expect("no panic");
-        kept.entries.split_off(&from.index);
+        kept.entries
+            .split_off(&last.map_or(0, |last| last.index + 1));
         Ok(())
     }
 
-    async fn purge(&mut self, to: LogId<u64>) -> Stored<()> {
+    async fn purge(&mut self, to: LogId) -> Result<(), io::Error> {
         let mut kept = self.kept.lock().expect("no panic");
         kept.entries = kept.entries.split_off(&(to.index + 1));
         kept.purged = Some(to);
@@ -271,37 +260,38 @@ impl RaftLogStorage<Types> for Log {
 
 /// It sums up.
 #[derive(Default)]
-struct Sum {
+pub struct Sum {
     sum: u64,
-    applied: Option<LogId<u64>>,
-    membership: StoredMembership<u64, BasicNode>,
+    applied: Option<LogId>,
+    membership: StoredMembershipOf<Types>,
 }
 
 /// There are no snapshots here.
-struct NoSnapshots;
+pub struct NoSnapshots;
 
 impl RaftSnapshotBuilder<Types> for NoSnapshots {
-    async fn build_snapshot(&mut self) -> Stored<Snapshot<Types>> {
+    type SnapshotData = ();
+
+    async fn build_snapshot(&mut self) -> Result<SnapshotOf<Types, ()>, io::Error> {
         unreachable!("the policy is to take none")
     }
 }
 
 impl RaftStateMachine<Types> for Sum {
+    type SnapshotData = ();
     type SnapshotBuilder = NoSnapshots;
 
     async fn applied_state(
         &mut self,
-    ) -> Stored<(Option<LogId<u64>>, StoredMembership<u64, BasicNode>)> {
+    ) -> Result<(Option<LogId>, StoredMembershipOf<Types>), io::Error> {
         Ok((self.applied, self.membership.clone()))
     }
 
-    async fn apply<I>(&mut self, entries: I) -> Stored<Vec<u64>>
+    async fn apply<S>(&mut self, mut entries: S) -> Result<(), io::Error>
     where
-        I: IntoIterator<Item = Entry<Types>> + OptionalSend,
-        I::IntoIter: OptionalSend,
+        S: Stream<Item = Result<EntryResponder<Types>, io::Error>> + Unpin + OptionalSend,
     {
-        let entries = entries.into_iter();
-        let apply = |entry: Entry<Types>| {
+        while let Some((entry, responder)) = entries.try_next().await? {
             self.applied = Some(entry.log_id);
             match entry.payload {
                 EntryPayload::Blank => {}
@@ -310,28 +300,26 @@ impl RaftStateMachine<Types> for Sum {
                     self.membership = StoredMembership::new(Some(entry.log_id), membership);
                 }
             }
-            self.sum
-        };
-        Ok(entries.map(apply).collect())
+            if let Some(responder) = responder {
+                responder.send(self.sum);
+            }
+        }
+        Ok(())
     }
 
     async fn get_snapshot_builder(&mut self) -> NoSnapshots {
         NoSnapshots
     }
 
-    async fn begin_receiving_snapshot(&mut self) -> Stored<Box<Cursor<Vec<u8>>>> {
-        unreachable!("nobody sends one")
-    }
-
     async fn install_snapshot(
         &mut self,
-        _: &SnapshotMeta<u64, BasicNode>,
-        _: Box<Cursor<Vec<u8>>>,
-    ) -> Stored<()> {
+        _: &SnapshotMetaOf<Types>,
+        (): (),
+    ) -> Result<(), io::Error> {
         unreachable!("nobody sends one")
     }
 
-    async fn get_current_snapshot(&mut self) -> Stored<Option<Snapshot<Types>>> {
+    async fn get_current_snapshot(&mut self) -> Result<Option<SnapshotOf<Types, ()>>, io::Error> {
         Ok(None)
     }
 }

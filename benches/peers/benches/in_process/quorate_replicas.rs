@@ -10,12 +10,13 @@ use quorate::raft::{
     Entry, Index, Limits, Message, Origin, Output, Raft, Request, StateMachine, Timer,
 };
 use quorate::runtime::{Outside, Process};
-use quorate::storage::{Batch, Identity, Store, Writer};
+use quorate::storage::{Batch, Identity, Refused, Store, Writer};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
 use super::REPLICAS;
+use super::bare_file::BareFile;
 
 /// Messages, commands and reports of one turn, as of a node.
 const TURN_MAX: usize = 1 << 10;
@@ -62,9 +63,84 @@ enum Event {
     Durable(usize),
 }
 
-/// Servers that run.
+/// Servers that run, with stores.
 pub struct Servers {
     servers: Vec<UnboundedSender<Event>>,
+}
+
+/// The same, with a bare file each in the place of a store, to which as many bytes are written: as openraft's nodes have.
+pub struct OnFiles(Servers);
+
+impl super::Replicas for OnFiles {
+    type Client = Client;
+
+    async fn start(directory: &Path) -> Result<Self> {
+        let disk = |me: ProcessId| {
+            let file = BareFile::new(&directory.join(me.0.to_string()))?;
+            Ok(Disk::File(file))
+        };
+        Servers::on(disk).await.map(Self)
+    }
+
+    async fn client(&self) -> Result<Client> {
+        self.0.client().await
+    }
+
+    async fn command(client: &mut Client, number: u64) -> Result<u64> {
+        Servers::command(client, number).await
+    }
+}
+
+/// Where a server writes.
+enum Disk {
+    Store(Writer),
+    File(BareFile),
+}
+
+impl Disk {
+    /// Has it written. Gives it back if there is no room now.
+    fn write(
+        &self,
+        batch: Batch,
+        done: impl FnOnce(bool) + Send + 'static,
+    ) -> Result<Option<Batch>> {
+        match self {
+            Self::Store(writer) => {
+                match writer.write(batch, move |written| done(written.is_ok())) {
+                    Ok(()) => Ok(None),
+                    Err(Refused::Full(batch)) => Ok(Some(batch)),
+                    Err(refused) => bail!("{refused}"),
+                }
+            }
+            Self::File(file) => {
+                let bytes = vec![0; batch.bytes()];
+                file.write(bytes, move |written| done(written.is_ok()));
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl Servers {
+    async fn on(disk: impl Fn(ProcessId) -> Result<Disk>) -> Result<Self> {
+        let (servers, inboxes): (Vec<_>, Vec<_>) =
+            (0..REPLICAS).map(|_| unbounded_channel()).unzip();
+        let (leads, led) = oneshot::channel();
+        let mut leads = Some(leads);
+        for (me, inbox) in (0..).map(ProcessId).zip(inboxes) {
+            let others = Others {
+                me,
+                servers: servers.clone(),
+                opening: HashMap::new(),
+                waiting: HashMap::new(),
+                leads: leads.take_if(|_| me == LEADER),
+            };
+            let raft = Raft::new(REPLICAS.into(), Limits::default())?;
+            tokio::spawn(serve(raft, disk(me)?, others, inbox));
+        }
+        led.await?;
+        Ok(Self { servers })
+    }
 }
 
 /// A client, and its session.
@@ -78,29 +154,16 @@ impl super::Replicas for Servers {
     type Client = Client;
 
     async fn start(directory: &Path) -> Result<Self> {
-        let (servers, inboxes): (Vec<_>, Vec<_>) =
-            (0..REPLICAS).map(|_| unbounded_channel()).unzip();
-        let (leads, led) = oneshot::channel();
-        let mut leads = Some(leads);
-        for (me, inbox) in (0..).map(ProcessId).zip(inboxes) {
+        Self::on(|me| {
             let identity = Identity {
                 cluster: "in process".to_owned(),
                 node: me.0.into(),
                 protocol: "raft".to_owned(),
             };
             let store = Store::create(&directory.join(me.0.to_string()), &identity)?;
-            let others = Others {
-                me,
-                servers: servers.clone(),
-                opening: HashMap::new(),
-                waiting: HashMap::new(),
-                leads: leads.take_if(|_| me == LEADER),
-            };
-            let raft = Raft::new(REPLICAS.into(), Limits::default())?;
-            tokio::spawn(serve(raft, store, others, inbox));
-        }
-        led.await?;
-        Ok(Self { servers })
+            Ok(Disk::Store(Writer::new(store, BATCHES_MAX)))
+        })
+        .await
     }
 
     async fn client(&self) -> Result<Client> {
@@ -183,14 +246,13 @@ fn answer<T>(waiting: Option<oneshot::Sender<T>>, with: T) {
 /// What a node does, without a network.
 async fn serve(
     raft: Raft<Sum>,
-    store: Store,
+    disk: Disk,
     mut others: Others,
     mut inbox: UnboundedReceiver<Event>,
 ) -> Result<()> {
     let me = others.me;
     // The task's own end does not keep it.
     let durable = others.servers[me.index()].clone();
-    let writer = Writer::new(store, BATCHES_MAX);
     let start = Default::default();
     let mut process = Process::start(raft, me, start, Instant::now(), &mut others);
     let mut events = Vec::new();
@@ -199,15 +261,14 @@ async fn serve(
         records += process.give(&mut batch)?;
         if records > 0 {
             let (durable, count) = (durable.clone(), records);
-            let done = move |result: Result<(), _>| {
-                if result.is_ok() {
+            let done = move |is_written| {
+                if is_written {
                     let _ = durable.send(Event::Durable(count));
                 }
             };
-            match writer.write(std::mem::take(&mut batch), done) {
-                Ok(()) => records = 0,
-                Err(quorate::storage::Refused::Full(refused)) => batch = refused,
-                Err(refused) => bail!("{refused}"),
+            match disk.write(std::mem::take(&mut batch), done)? {
+                None => records = 0,
+                Some(refused) => batch = refused,
             }
         }
         let alarm = process.next_timer();
