@@ -354,3 +354,32 @@ fn what_is_in_memory_is_not_measured() {
     fails(bench, "where nothing is synced");
     assert!(!directory.exists());
 }
+
+#[test]
+fn each_service_can_be_measured_and_sends_the_messages_that_theory_says() {
+    // Of work, of two shards: 2 each. Of a decree: Prepare, Promise, Accept, Accepted and Decision between three nodes.
+    let (work, two_phases, three_phases) = (4.0, 8.0, 10.0);
+    let decree = 2.0 + 2.0 + 2.0 + 6.0 + 6.0;
+    for (protocol, operation, messages) in [
+        ("two-phase-commit", "transfer", work + two_phases),
+        ("three-phase-commit", "transfer", work + three_phases),
+        ("paxos", "write", decree),
+    ] {
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let mut bench = quorate(["bench", "--protocol", protocol, "--metrics", "--json"]);
+        bench.args(["--clients", "1", "--seconds", "0.5", "--directory"]);
+        let output = bench.arg(directory.path().join("data")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let told = String::from_utf8(output.stdout).unwrap();
+        let measured = told.lines().map(|line| serde_json::from_str(line).unwrap());
+        let mut measured = measured.filter(|line: &Value| line["work"] == operation);
+        let measured = measured.next().unwrap();
+        let sent = measured["messages_per_operation"].as_f64().unwrap();
+        // Something may be said again, and one may be under way at the end.
+        assert!(messages * 0.8 < sent && sent < messages * 1.5, "{measured}");
+        assert!(
+            measured["syncs_per_operation"].as_f64().unwrap() > 1.0,
+            "{measured}"
+        );
+    }
+}
