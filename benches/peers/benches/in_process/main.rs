@@ -105,6 +105,9 @@ fn main() -> Result<()> {
             false => vec![1, 64],
         };
     }
+    if arguments.clients.contains(&0) {
+        bail!("give at least 1 client");
+    }
     let seconds = arguments.seconds.unwrap_or(match is_measured {
         true => 5.0,
         false => 0.3,
