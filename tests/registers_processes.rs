@@ -244,8 +244,10 @@ async fn each_register_is_linearizable_whichever_nodes_are_killed() {
         assert!(history.is_linearizable(), "{name}: {history:?}");
     }
     // Whoever knows of a register comes to know what it holds.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
     for (node, _) in reader.nodes() {
         while reader.status(node).await.unwrap().open > 0 {
+            assert!(tokio::time::Instant::now() < deadline, "{node:?}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }

@@ -12,7 +12,7 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use quorate::key_value::{self, Session};
-use quorate::ledger::Change;
+use quorate::ledger::{Change, Obstacle};
 use quorate::load::{Disk, Load, Measured, free_ports, plot, table};
 
 use super::cluster::{Running, serves};
@@ -126,7 +126,9 @@ async fn measure_cluster(
     cluster: &Cluster,
     processes: Vec<u32>,
 ) -> Result<Vec<Measured>> {
-    serves(cluster).await;
+    if !serves(cluster).await {
+        bail!("the nodes do not serve: see what they have said");
+    }
     let mut measured = Vec::new();
     for &clients in &arguments.clients {
         let bench = Bench {
@@ -205,10 +207,15 @@ impl Bench<'_> {
             .iter()
             .map(async |client| client.transfer(1 << 40, 1 << 40).await);
         try_join_all(deposits).await?;
-        let overdraw = async |client: &mut Accounts| match client.transfer(-(1 << 60), 1).await {
-            Err(quorate::ledger::Error::NotDone { .. }) => Ok(()),
-            Err(other) => Err(other.into()),
-            Ok(()) => bail!("more was moved than there is"),
+        let overdraw = async |client: &mut Accounts| {
+            // For that reason: what is not done for another is no work.
+            let account = client.accounts[0].clone();
+            let expected = Obstacle::Insufficient { account }.to_string();
+            match client.transfer(-(1 << 60), 1).await {
+                Err(quorate::ledger::Error::NotDone { why }) if why == expected => Ok(()),
+                Err(other) => Err(other.into()),
+                Ok(()) => bail!("more was moved than there is"),
+            }
         };
         let transfer = async |client: &mut Accounts| {
             client.transfer(-1, 1).await?;

@@ -251,7 +251,6 @@ async fn serve(
     mut inbox: UnboundedReceiver<Event>,
 ) -> Result<()> {
     let me = others.me;
-    // The task's own end does not keep it.
     let durable = others.servers[me.index()].clone();
     let start = Default::default();
     let mut process = Process::start(raft, me, start, Instant::now(), &mut others);
