@@ -11,6 +11,7 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::raft::{Raft, StateMachine};
 
@@ -103,10 +104,13 @@ pub struct Chunk {
     pairs: Vec<(Bytes, Bytes)>,
 }
 
+/// A key in the map. A search compares many: short ones stand where they are compared, and not elsewhere in memory.
+type Key = SmallVec<[u8; 24]>;
+
 /// The map.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Map {
-    pairs: BTreeMap<Bytes, Bytes>,
+    pairs: BTreeMap<Key, Bytes>,
     /// Bytes of all commands that were applied.
     written: u64,
 }
@@ -129,8 +133,8 @@ impl Map {
 
     fn put(&mut self, key: &Bytes, value: Option<&Bytes>) -> Option<Bytes> {
         match value {
-            Some(value) => self.pairs.insert(key.clone(), value.clone()),
-            None => self.pairs.remove(key),
+            Some(value) => self.pairs.insert(Key::from_slice(key), value.clone()),
+            None => self.pairs.remove(&key[..]),
         }
     }
 
@@ -140,15 +144,15 @@ impl Map {
         let to = match to {
             // A range whose end is before its beginning is empty.
             Some(to) if to <= from => return Reply::Pairs { pairs, more: false },
-            Some(to) => Bound::Excluded(to),
+            Some(to) => Bound::Excluded(&to[..]),
             None => Bound::Unbounded,
         };
-        for (key, value) in self.pairs.range::<Bytes, _>((Bound::Included(from), to)) {
+        for (key, value) in (self.pairs).range::<[u8], _>((Bound::Included(&from[..]), to)) {
             if pairs.len() as u64 >= limit || bytes >= CHUNK_BYTES {
                 return Reply::Pairs { pairs, more: true };
             }
             bytes += key.len() + value.len();
-            pairs.push((key.clone(), value.clone()));
+            pairs.push((Bytes::copy_from_slice(key), value.clone()));
         }
         Reply::Pairs { pairs, more: false }
     }
@@ -169,7 +173,7 @@ impl StateMachine for Map {
             }
             Command::Delete { key } => Reply::Swapped(self.put(key, None).is_some()),
             Command::CompareAndSwap { key, expected, new } => {
-                let is_expected = self.pairs.get(key) == expected.as_ref();
+                let is_expected = self.pairs.get(&key[..]) == expected.as_ref();
                 if is_expected {
                     self.put(key, new.as_ref());
                 }
@@ -180,7 +184,7 @@ impl StateMachine for Map {
 
     fn query(&self, query: &Query) -> Reply {
         match query {
-            Query::Get { key } => Reply::Value(self.pairs.get(key).cloned()),
+            Query::Get { key } => Reply::Value(self.pairs.get(&key[..]).cloned()),
             Query::Range { from, to, limit } => self.range(from, to.as_ref(), *limit),
         }
     }
@@ -190,7 +194,7 @@ impl StateMachine for Map {
         let (mut chunks, mut pairs, mut bytes) = (Vec::new(), Vec::new(), 0);
         for (key, value) in &self.pairs {
             bytes += key.len() + value.len();
-            pairs.push((key.clone(), value.clone()));
+            pairs.push((Bytes::copy_from_slice(key), value.clone()));
             if bytes >= CHUNK_BYTES {
                 let pairs = std::mem::take(&mut pairs);
                 chunks.push(Chunk { written, pairs });
@@ -202,7 +206,8 @@ impl StateMachine for Map {
     }
 
     fn restore(chunks: &[Chunk]) -> Option<Self> {
-        let pairs = chunks.iter().flat_map(|chunk| chunk.pairs.iter().cloned());
+        let pairs = chunks.iter().flat_map(|chunk| &chunk.pairs);
+        let pairs = pairs.map(|(key, value)| (Key::from_slice(key), value.clone()));
         Some(Self {
             pairs: pairs.collect(),
             written: chunks.first()?.written,
