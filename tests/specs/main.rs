@@ -156,8 +156,9 @@ fn liveness_trials<S: Spec>(tlc: &Availability, found: &[Instance]) -> Vec<Trial
     let mut trials = Vec::new();
     for &(action, instance, property) in S::FAIRNESS_MATTERS_IN {
         let name = format!("{spec}: {property} is violated on {instance} if {action} is not fair");
+        let is_large = instance.starts_with(LARGE);
         let instance = found.iter().find(|i| i.name == instance).cloned();
-        trials.push(tlc.trial(name, false, move || {
+        trials.push(tlc.trial(name, is_large, move || {
             let instance = instance.as_ref().ok_or("no such instance")?;
             liveness::is_violated_without_fair::<S>(action, instance, property)
         }));
