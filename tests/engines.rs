@@ -28,7 +28,7 @@ const SMALL_MAX: usize = 300_000;
 /// Larger ones are not compared: Stateright's searches keep more.
 const LARGE_MAX: usize = 1_000_000;
 
-/// Compares the default instances that have so many states, and says how many.
+/// Compares the default instances that have so many states, and says how often.
 fn compare(sizes: std::ops::RangeInclusive<usize>) -> usize {
     let listed = MODELS.iter().flat_map(|model| model.instances());
     let listed = listed.filter(|listed| listed.by_default);
@@ -55,8 +55,8 @@ fn compare(sizes: std::ops::RangeInclusive<usize>) -> usize {
             assert_eq!(theirs.outcome(), Outcome::AsExpected, "{theirs:#?}");
             let checked = theirs.properties.len() + theirs.unchecked.len();
             assert_eq!(checked, ours.properties.len());
+            compared += 1;
         }
-        compared += 1;
     }
     compared
 }
@@ -64,12 +64,12 @@ fn compare(sizes: std::ops::RangeInclusive<usize>) -> usize {
 #[test]
 fn three_searches_count_the_same_states_and_all_is_as_expected() {
     let compared = compare(0..=SMALL_MAX);
-    assert!(compared > 30, "{compared} instances only");
+    assert!(compared > 100, "{compared} comparisons only");
 }
 
 #[test]
 #[ignore = "it takes minutes"]
 fn two_searches_count_the_same_states_of_larger_instances() {
     let compared = compare(SMALL_MAX + 1..=LARGE_MAX);
-    assert!(compared > 10, "{compared} instances only");
+    assert!(compared > 15, "{compared} comparisons only");
 }
