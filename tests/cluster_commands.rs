@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use programs::{Running, fails, quorate, serve};
-use quorate::key_value::{Client, Error};
+use quorate::key_value::Client;
 use quorate::load::free_ports;
+use quorate::transport::CallError;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -230,7 +231,10 @@ async fn a_write_that_was_asked_for_and_not_answered_has_an_unknown_outcome() {
     session.put("key".into(), "before".into()).await.unwrap();
     running.iter().for_each(|node| node.signal(Signal::STOP));
     let outcome = session.put("key".into(), "after".into()).await;
-    assert!(matches!(outcome, Err(Error::Unknown { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(CallError::Unknown { .. })),
+        "{outcome:?}"
+    );
     running.iter().for_each(|node| node.signal(Signal::CONT));
     let value = client.get("key".into()).await.unwrap().unwrap();
     assert!(value == "before" || value == "after", "{value:?}");

@@ -17,9 +17,10 @@ use std::time::Duration;
 use itertools::iproduct;
 use links::{Condition, Link};
 use programs::{Running, fails, quorate, serve};
-use quorate::ledger::{Change, Client, Error};
+use quorate::ledger::{Change, Client};
 use quorate::load::free_ports;
 use quorate::protocol::ProcessId;
+use quorate::transport::CallError;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
@@ -208,7 +209,10 @@ async fn a_payment_moves_money_and_one_of_too_much_does_not() {
         assert_eq!(balances(&client).await, (70, 30));
         let too_much = vec![change("alice", -71), change("bob", 71)];
         let refused = client.transfer(too_much).await;
-        assert!(matches!(refused, Err(Error::NotDone { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(CallError::NotDone { .. })),
+            "{refused:?}"
+        );
         assert_eq!(balances(&client).await, (70, 30));
         assert!(client.transfer(Vec::new()).await.is_err());
         let twice = vec![change("alice", 1), change("alice", 1)];
@@ -236,7 +240,10 @@ async fn two_phase_commit_blocks_while_its_coordinator_is_down() {
     nodes.links_of(0, Condition::Cut);
     nodes.kill(0);
     let outcome = paying.await.unwrap();
-    assert!(matches!(outcome, Err(Error::Unknown { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(CallError::Unknown { .. })),
+        "{outcome:?}"
+    );
     // However often they ask.
     nodes
         .traces_more(alice, "{\"Timeout\":{\"Commitment\":{\"Inquire\"", 10)
@@ -250,7 +257,10 @@ async fn two_phase_commit_blocks_while_its_coordinator_is_down() {
     assert!(told.contains("bob") && told.contains("+30"), "{told}");
     let hasty = nodes.client(Duration::from_millis(200));
     let locked = hasty.balance("alice").await;
-    assert!(matches!(locked, Err(Error::NotDone { .. })), "{locked:?}");
+    assert!(
+        matches!(locked, Err(CallError::NotDone { .. })),
+        "{locked:?}"
+    );
     // Others' accounts are not locked.
     assert_eq!(hasty.balance("carol").await, Ok(0));
     // Nor are these when it is up again: it has not committed.
@@ -292,7 +302,10 @@ async fn three_phase_commit_does_not_block_while_its_coordinator_is_down() {
     nodes.links_of(0, Condition::Cut);
     nodes.kill(0);
     let outcome = paying.await.unwrap();
-    assert!(matches!(outcome, Err(Error::Unknown { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(CallError::Unknown { .. })),
+        "{outcome:?}"
+    );
     // Nobody has committed, and they agree that nobody will.
     assert_eq!(balances(&client).await, (100, 0));
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use bytes::Bytes;
 use comfy_table::Table;
 use futures_util::future::join_all;
-use quorate::key_value::{Client, Error, Query, Reply, Role, Session, Status};
+use quorate::key_value::{Client, Query, Reply, Role, Session, Status};
 
 use super::ClientArguments;
 use super::config::Cluster;
@@ -133,7 +133,7 @@ pub(crate) fn status(arguments: &ClientArguments) -> Result<ExitCode> {
                             .map_or_else(|| "nobody leads".to_owned(), |behind| behind.to_string()),
                     ]);
                 }
-                Err(Error::NotDone { why } | Error::Unknown { why }) => row.push(why.clone()),
+                Err(error) => row.push(error.why().to_owned()),
             }
             table.add_row(row);
         }

@@ -14,6 +14,7 @@ use futures_util::future::try_join_all;
 use quorate::key_value::{self, Session};
 use quorate::ledger::{Change, Obstacle};
 use quorate::load::{Disk, Load, Measured, free_ports, plot, table};
+use quorate::transport::CallError;
 
 use super::cluster::{Running, serves};
 use super::config::{Cluster, Protocol};
@@ -212,7 +213,7 @@ impl Bench<'_> {
             let account = client.accounts[0].clone();
             let expected = Obstacle::Insufficient { account }.to_string();
             match client.transfer(-(1 << 60), 1).await {
-                Err(quorate::ledger::Error::NotDone { why }) if why == expected => Ok(()),
+                Err(CallError::NotDone { why }) if why == expected => Ok(()),
                 Err(other) => Err(other.into()),
                 Ok(()) => bail!("more was moved than there is"),
             }
@@ -277,7 +278,7 @@ impl Accounts {
     }
 
     /// Changes the first by so much, and each other one.
-    async fn transfer(&self, first: i64, others: i64) -> Result<(), quorate::ledger::Error> {
+    async fn transfer(&self, first: i64, others: i64) -> Result<(), CallError> {
         let by = std::iter::once(first).chain(std::iter::repeat(others));
         let accounts = self.accounts.iter().cloned().zip(by);
         let changes = accounts.map(|(account, by)| Change { account, by });

@@ -7,9 +7,10 @@ use anyhow::Result;
 use comfy_table::Table;
 use futures_util::future::join_all;
 use quorate::atomic_commit::COORDINATOR;
-use quorate::ledger::{Change, Client, Error, Status, Timed};
+use quorate::ledger::{Change, Client, Status, Timed};
 use quorate::protocol::ProcessId;
 use quorate::three_phase_commit::ThreePhaseCommit;
+use quorate::transport::CallError;
 use quorate::two_phase_commit::TwoPhaseCommit;
 
 use super::ClientArguments;
@@ -114,9 +115,9 @@ pub(crate) fn status(arguments: &ClientArguments) -> Result<ExitCode> {
                     status.in_doubt.len().to_string(),
                     status.accounts.to_string(),
                 ]),
-                Err(Error::NotDone { why } | Error::Unknown { why }) => {
+                Err(error) => {
                     are_up = false;
-                    row.push(why);
+                    row.push(error.why().to_owned());
                 }
             }
             table.add_row(row);
@@ -129,7 +130,7 @@ pub(crate) fn status(arguments: &ClientArguments) -> Result<ExitCode> {
     })
 }
 
-async fn statuses(client: &Client) -> Vec<(ProcessId, String, Result<Status, Error>)> {
+async fn statuses(client: &Client) -> Vec<(ProcessId, String, Result<Status, CallError>)> {
     let nodes: Vec<_> = client.nodes().collect();
     let all = nodes.into_iter().map(async |(node, address)| {
         let status = client.status(node).await;

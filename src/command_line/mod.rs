@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use config::Protocol;
+use quorate::transport::CallError;
 
 mod ask;
 mod bench;
@@ -211,10 +212,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn is_unknown(error: &anyhow::Error) -> bool {
-    use quorate::{key_value, ledger, registers};
-    matches!(error.downcast_ref(), Some(key_value::Error::Unknown { .. }))
-        || matches!(error.downcast_ref(), Some(ledger::Error::Unknown { .. }))
-        || matches!(error.downcast_ref(), Some(registers::Error::Unknown { .. }))
+    matches!(error.downcast_ref(), Some(CallError::Unknown { .. }))
 }
 
 /// Prints how each node of a cluster is, whatever it runs.

@@ -8,7 +8,7 @@ use anyhow::Result;
 use bytes::Bytes;
 use comfy_table::Table;
 use futures_util::future::join_all;
-use quorate::registers::{Client, Error};
+use quorate::registers::Client;
 
 use super::ClientArguments;
 use super::config::Cluster;
@@ -59,9 +59,9 @@ pub(crate) fn status(arguments: &ClientArguments) -> Result<ExitCode> {
                     let counts = [status.chosen, status.open, status.waiting];
                     row.extend(counts.map(|count| count.to_string()));
                 }
-                Err(Error::NotDone { why } | Error::Unknown { why }) => {
+                Err(error) => {
                     are_up = false;
-                    row.push(why);
+                    row.push(error.why().to_owned());
                 }
             }
             table.add_row(row);

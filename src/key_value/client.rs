@@ -13,41 +13,12 @@ use super::service::{Answer, Operation, Refusal, Status};
 use super::{Command, PROTOCOL, Query, Reply};
 use crate::protocol::ProcessId;
 use crate::raft::{Index, Origin};
-use crate::transport::{Calls, NoAnswer};
+use crate::transport::{CallError, Calls, NoAnswer};
 
 /// How long one node is given to answer, before another is asked.
 const TURN: Duration = Duration::from_secs(2);
 /// How long to wait when nobody leads, or a node has too much to do.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// Why there is no answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Error {
-    /// It was asked, and not answered in time: it may have been done, or be done later, or never.
-    Unknown {
-        /// What was heard last.
-        why: String,
-    },
-    /// It is not done: nobody could be asked in time, or whoever was has refused.
-    NotDone {
-        /// What was heard last.
-        why: String,
-    },
-}
-
-impl Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown { why } => write!(
-                f,
-                "the outcome is unknown: it was asked for, and may have been done or not ({why}); read to find out"
-            ),
-            Self::NotDone { why } => write!(f, "it is not done: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// A client of a cluster. It has one connection to each node that it has asked something.
 #[derive(Debug)]
@@ -99,16 +70,16 @@ impl Client {
     /// # Errors
     ///
     /// If nobody opens it in time.
-    pub async fn session(self: &Arc<Self>) -> Result<Session, Error> {
+    pub async fn session(self: &Arc<Self>) -> Result<Session, CallError> {
         match self.ask(&Operation::Open).await {
             Ok(Answer::Opened(session)) => Ok(Session {
                 client: Arc::clone(self),
                 session,
                 sequence: 0,
             }),
-            Ok(other) => Err(unexpected(&other)),
+            Ok(other) => Err(CallError::senseless(&other)),
             // A session that nobody uses does no harm.
-            Err(Failed { why, .. }) => Err(Error::NotDone { why }),
+            Err(Failed { why, .. }) => Err(CallError::not_done(why)),
         }
     }
 
@@ -117,11 +88,11 @@ impl Client {
     /// # Errors
     ///
     /// If nobody answers in time.
-    pub async fn read(&self, query: Query) -> Result<Reply, Error> {
+    pub async fn read(&self, query: Query) -> Result<Reply, CallError> {
         match self.ask(&Operation::Read(query)).await {
             Ok(Answer::Replied(reply)) => Ok(reply),
-            Ok(other) => Err(unexpected(&other)),
-            Err(Failed { why, .. }) => Err(Error::NotDone { why }),
+            Ok(other) => Err(CallError::senseless(&other)),
+            Err(Failed { why, .. }) => Err(CallError::not_done(why)),
         }
     }
 
@@ -130,10 +101,10 @@ impl Client {
     /// # Errors
     ///
     /// If nobody answers in time.
-    pub async fn get(&self, key: Bytes) -> Result<Option<Bytes>, Error> {
+    pub async fn get(&self, key: Bytes) -> Result<Option<Bytes>, CallError> {
         match self.read(Query::Get { key }).await? {
             Reply::Value(value) => Ok(value),
-            other => Err(unexpected(&Answer::Replied(other))),
+            other => Err(CallError::senseless(&Answer::Replied(other))),
         }
     }
 
@@ -142,14 +113,12 @@ impl Client {
     /// # Errors
     ///
     /// If it does not answer in time.
-    pub async fn status(&self, node: ProcessId) -> Result<Status, Error> {
+    pub async fn status(&self, node: ProcessId) -> Result<Status, CallError> {
         let deadline = Instant::now() + self.patience;
         match self.ask_node(node, &Operation::Status, deadline).await {
             Ok(Answer::Status(status)) => Ok(status),
-            Ok(other) => Err(unexpected(&other)),
-            Err(trouble) => Err(Error::NotDone {
-                why: trouble.to_string(),
-            }),
+            Ok(other) => Err(CallError::senseless(&other)),
+            Err(trouble) => Err(CallError::not_done(trouble)),
         }
     }
 
@@ -221,7 +190,7 @@ impl Session {
     /// # Errors
     ///
     /// If it is not done, or nobody has said in time whether it is.
-    pub async fn execute(&mut self, command: Command) -> Result<Reply, Error> {
+    pub async fn execute(&mut self, command: Command) -> Result<Reply, CallError> {
         loop {
             self.sequence += 1;
             let operation = Operation::Execute {
@@ -233,7 +202,7 @@ impl Session {
             };
             match self.client.ask(&operation).await {
                 Ok(Answer::Replied(reply)) => return Ok(reply),
-                Ok(other) => return Err(unexpected(&other)),
+                Ok(other) => return Err(CallError::senseless(&other)),
                 // It was not used for long. What was not done before is done in a new one.
                 Err(failed) if failed.has_ended && !failed.is_unknown => {
                     *self = self.client.session().await?;
@@ -248,10 +217,10 @@ impl Session {
     /// # Errors
     ///
     /// If it is not done, or nobody has said in time whether it is.
-    pub async fn put(&mut self, key: Bytes, value: Bytes) -> Result<(), Error> {
+    pub async fn put(&mut self, key: Bytes, value: Bytes) -> Result<(), CallError> {
         match self.execute(Command::Put { key, value }).await? {
             Reply::Done => Ok(()),
-            other => Err(unexpected(&Answer::Replied(other))),
+            other => Err(CallError::senseless(&Answer::Replied(other))),
         }
     }
 
@@ -260,7 +229,7 @@ impl Session {
     /// # Errors
     ///
     /// If it is not done, or nobody has said in time whether it is.
-    pub async fn delete(&mut self, key: Bytes) -> Result<bool, Error> {
+    pub async fn delete(&mut self, key: Bytes) -> Result<bool, CallError> {
         self.swap(Command::Delete { key }).await
     }
 
@@ -274,15 +243,15 @@ impl Session {
         key: Bytes,
         expected: Option<Bytes>,
         new: Option<Bytes>,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, CallError> {
         self.swap(Command::CompareAndSwap { key, expected, new })
             .await
     }
 
-    async fn swap(&mut self, command: Command) -> Result<bool, Error> {
+    async fn swap(&mut self, command: Command) -> Result<bool, CallError> {
         match self.execute(command).await? {
             Reply::Swapped(swapped) => Ok(swapped),
-            other => Err(unexpected(&Answer::Replied(other))),
+            other => Err(CallError::senseless(&Answer::Replied(other))),
         }
     }
 }
@@ -296,15 +265,9 @@ struct Failed {
     why: String,
 }
 
-impl From<Failed> for Error {
+impl From<Failed> for CallError {
     fn from(failed: Failed) -> Self {
-        let Failed {
-            is_unknown, why, ..
-        } = failed;
-        match is_unknown {
-            true => Self::Unknown { why },
-            false => Self::NotDone { why },
-        }
+        Self::new(failed.is_unknown, failed.why)
     }
 }
 
@@ -339,9 +302,4 @@ impl Display for Trouble {
             }
         }
     }
-}
-
-fn unexpected(answer: &Answer) -> Error {
-    let why = format!("an answer that makes no sense: {answer:?}");
-    Error::Unknown { why }
 }

@@ -18,7 +18,7 @@ use crate::raft::{Raft, StateMachine};
 mod client;
 mod service;
 
-pub use client::{Client, Error, Session};
+pub use client::{Client, Session};
 pub use service::{Answer, KeyValue, Operation, Refusal, Role, Settings, Status};
 
 /// The protocol that the nodes run.

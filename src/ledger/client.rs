@@ -10,39 +10,10 @@ use super::service::{ACCOUNT_MAX, Answer, CHANGES_MAX, Operation, Status};
 use super::{Amount, Change, Obstacle, shard_of};
 use crate::atomic_commit::{COORDINATOR, Decision};
 use crate::protocol::ProcessId;
-use crate::transport::{Calls, NoAnswer};
+use crate::transport::{CallError, Calls, NoAnswer};
 
 /// How long to wait before it is asked again.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// Why there is no answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Error {
-    /// It was asked, and not answered in time: it may have been done, or be done later, or never.
-    Unknown {
-        /// What was heard last.
-        why: String,
-    },
-    /// It is not done.
-    NotDone {
-        /// Why.
-        why: String,
-    },
-}
-
-impl Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown { why } => write!(
-                f,
-                "the outcome is unknown: it was asked for, and may have been done or not ({why}); see the balances"
-            ),
-            Self::NotDone { why } => write!(f, "it is not done: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
 
 impl Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,7 +68,7 @@ impl Client {
     /// # Errors
     ///
     /// If none is made, or nobody has said in time whether they are.
-    pub async fn transfer(&self, changes: Vec<Change>) -> Result<(), Error> {
+    pub async fn transfer(&self, changes: Vec<Change>) -> Result<(), CallError> {
         let deadline = Instant::now() + self.patience;
         let operation = Operation::Transfer(changes);
         let answer = loop {
@@ -106,7 +77,7 @@ impl Client {
                 Err(NoAnswer::NotConnected(_)) if Instant::now() + 2 * PAUSE < deadline => {
                     sleep(PAUSE).await;
                 }
-                Err(why) => return Err(failed(&why)),
+                Err(why) => return Err(why.into()),
             }
         };
         match answer {
@@ -114,11 +85,9 @@ impl Client {
                 decision: Decision::Commit,
                 ..
             } => Ok(()),
-            Answer::Finished { obstacle, .. } => Err(Error::NotDone {
-                why: match obstacle {
-                    Some(obstacle) => obstacle.to_string(),
-                    None => "a shard has voted no, or not in time".to_owned(),
-                },
+            Answer::Finished { obstacle, .. } => Err(match obstacle {
+                Some(obstacle) => CallError::not_done(obstacle),
+                None => CallError::not_done("a shard has voted no, or not in time"),
             }),
             other => Err(unexpected(&other)),
         }
@@ -129,7 +98,7 @@ impl Client {
     /// # Errors
     ///
     /// If that is not known in time.
-    pub async fn balance(&self, account: &str) -> Result<Amount, Error> {
+    pub async fn balance(&self, account: &str) -> Result<Amount, CallError> {
         let deadline = Instant::now() + self.patience;
         let operation = Operation::Balance(account.to_owned());
         loop {
@@ -139,15 +108,12 @@ impl Client {
                 Ok(Answer::Balance(Err(obstacle @ Obstacle::Locked { .. }))) => {
                     obstacle.to_string()
                 }
-                Ok(Answer::Balance(Err(obstacle))) => {
-                    let why = obstacle.to_string();
-                    return Err(Error::NotDone { why });
-                }
+                Ok(Answer::Balance(Err(obstacle))) => return Err(CallError::not_done(obstacle)),
                 Ok(other) => return Err(unexpected(&other)),
                 Err(why) => why.to_string(),
             };
             if Instant::now() + 2 * PAUSE >= deadline {
-                return Err(Error::NotDone { why });
+                return Err(CallError::not_done(why));
             }
             sleep(PAUSE).await;
         }
@@ -158,39 +124,22 @@ impl Client {
     /// # Errors
     ///
     /// If it does not answer in time.
-    pub async fn status(&self, node: ProcessId) -> Result<Status, Error> {
+    pub async fn status(&self, node: ProcessId) -> Result<Status, CallError> {
         let deadline = Instant::now() + self.patience;
         match self.calls.ask(node, Operation::Status, deadline).await {
             Ok(Answer::Status(status)) => Ok(status),
             Ok(other) => Err(unexpected(&other)),
-            Err(why) => Err(Error::NotDone {
-                why: why.to_string(),
-            }),
+            Err(why) => Err(CallError::not_done(why)),
         }
     }
 }
 
-fn failed(why: &NoAnswer) -> Error {
-    let is_unknown = why.is_unknown();
-    let why = why.to_string();
-    match is_unknown {
-        true => Error::Unknown { why },
-        false => Error::NotDone { why },
-    }
-}
-
-fn unexpected(answer: &Answer) -> Error {
+fn unexpected(answer: &Answer) -> CallError {
     match answer {
-        Answer::TooLong => Error::NotDone {
-            why: format!(
-                "a name has at most {ACCOUNT_MAX} bytes, a transfer at most {CHANGES_MAX} changes"
-            ),
-        },
-        Answer::Full => Error::NotDone {
-            why: "too much is under way: try again later".to_owned(),
-        },
-        other => Error::Unknown {
-            why: format!("an answer that makes no sense: {other:?}"),
-        },
+        Answer::TooLong => CallError::not_done(format_args!(
+            "a name has at most {ACCOUNT_MAX} bytes, a transfer at most {CHANGES_MAX} changes"
+        )),
+        Answer::Full => CallError::not_done("too much is under way: try again later"),
+        other => CallError::senseless(other),
     }
 }

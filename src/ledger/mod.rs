@@ -42,7 +42,7 @@ mod coordinator;
 mod service;
 mod shard;
 
-pub use client::{Client, Error};
+pub use client::Client;
 pub use coordinator::{Coordinator, Transfer};
 pub use service::{ACCOUNT_MAX, Accounts, Answer, CHANGES_MAX, Operation, Settings, Status, Timed};
 pub use shard::{Shard, Work};

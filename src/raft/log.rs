@@ -151,10 +151,11 @@ impl<C> Log<C> {
             return None;
         }
         let starts_before = |(first, _): &(Index, Batch<C>)| *first <= index;
+        let is_behind = |place: &usize| starts_before(&self.batches[*place]);
         // Mostly it is about the end.
-        let count = self.batches.len();
-        let mut last = (count.saturating_sub(2)..count).rev();
-        let at_end = last.find(|place| starts_before(&self.batches[*place]));
+        let last = self.batches.len() - 1;
+        let at_end = Some(last).filter(is_behind);
+        let at_end = at_end.or_else(|| last.checked_sub(1).filter(is_behind));
         Some(at_end.unwrap_or_else(|| self.batches.partition_point(starts_before) - 1))
     }
 

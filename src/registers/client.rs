@@ -1,6 +1,5 @@
 //! The client's end: any node will do, and asking again does no harm.
 
-use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -11,41 +10,12 @@ use tokio::time::{Instant, sleep};
 use super::Name;
 use super::service::{Answer, NAME_MAX, Operation, PROTOCOL, Status, VALUE_MAX};
 use crate::protocol::ProcessId;
-use crate::transport::{Calls, NoAnswer};
+use crate::transport::{CallError, Calls, NoAnswer};
 
 /// How long one node is given to answer, before another is asked.
 const TURN: Duration = Duration::from_secs(2);
 /// How long to wait when a node cannot be asked, or has too much to do.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// Why there is no answer.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Error {
-    /// It was asked, and not answered in time: it may have been written, or be written later, or never.
-    Unknown {
-        /// What was heard last.
-        why: String,
-    },
-    /// It is not done.
-    NotDone {
-        /// Why.
-        why: String,
-    },
-}
-
-impl Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown { why } => write!(
-                f,
-                "the outcome is unknown: it may have been written or not ({why}); read to find out, or write the same again"
-            ),
-            Self::NotDone { why } => write!(f, "it is not done: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// A client of registers.
 #[derive(Debug)]
@@ -83,7 +53,7 @@ impl Client {
     /// # Errors
     ///
     /// If nobody says so in time.
-    pub async fn write(&self, name: Name, value: Bytes) -> Result<Bytes, Error> {
+    pub async fn write(&self, name: Name, value: Bytes) -> Result<Bytes, CallError> {
         match self.ask(&Operation::Write { name, value }).await? {
             Answer::Holds(Some(value)) => Ok(value),
             other => Err(unexpected(&other)),
@@ -95,12 +65,12 @@ impl Client {
     /// # Errors
     ///
     /// If nobody says so in time.
-    pub async fn read(&self, name: Name) -> Result<Option<Bytes>, Error> {
+    pub async fn read(&self, name: Name) -> Result<Option<Bytes>, CallError> {
         match self.ask(&Operation::Read(name)).await {
             Ok(Answer::Holds(value)) => Ok(value),
             Ok(other) => Err(unexpected(&other)),
             // To read changes nothing that clients see.
-            Err(Error::Unknown { why } | Error::NotDone { why }) => Err(Error::NotDone { why }),
+            Err(error) => Err(CallError::not_done(error.why())),
         }
     }
 
@@ -109,19 +79,17 @@ impl Client {
     /// # Errors
     ///
     /// If it does not answer in time.
-    pub async fn status(&self, node: ProcessId) -> Result<Status, Error> {
+    pub async fn status(&self, node: ProcessId) -> Result<Status, CallError> {
         let deadline = Instant::now() + self.patience;
         match self.calls.ask(node, &Operation::Status, deadline).await {
             Ok(Answer::Status(status)) => Ok(status),
             Ok(other) => Err(unexpected(&other)),
-            Err(why) => Err(Error::NotDone {
-                why: why.to_string(),
-            }),
+            Err(why) => Err(CallError::not_done(why)),
         }
     }
 
     /// Asks one node after the other: what is asked twice is done once, for a register is written once.
-    async fn ask(&self, operation: &Operation) -> Result<Answer, Error> {
+    async fn ask(&self, operation: &Operation) -> Result<Answer, CallError> {
         let deadline = Instant::now() + self.patience;
         let mut is_unknown = false;
         loop {
@@ -138,23 +106,18 @@ impl Client {
             let next = (node.0 + 1) % self.calls.count();
             self.next.store(next, Ordering::Relaxed);
             if Instant::now() + 2 * PAUSE >= deadline {
-                return Err(match is_unknown {
-                    true => Error::Unknown { why },
-                    false => Error::NotDone { why },
-                });
+                return Err(CallError::new(is_unknown, why));
             }
             sleep(PAUSE).await;
         }
     }
 }
 
-fn unexpected(answer: &Answer) -> Error {
+fn unexpected(answer: &Answer) -> CallError {
     match answer {
-        Answer::TooLong => Error::NotDone {
-            why: format!("a name has at most {NAME_MAX} bytes, a value at most {VALUE_MAX}"),
-        },
-        other => Error::Unknown {
-            why: format!("an answer that makes no sense: {other:?}"),
-        },
+        Answer::TooLong => CallError::not_done(format_args!(
+            "a name has at most {NAME_MAX} bytes, a value at most {VALUE_MAX}"
+        )),
+        other => CallError::senseless(other),
     }
 }

@@ -45,7 +45,7 @@ use crate::protocol::{Data, Effect, Effects, Input, ProcessId, Protocol};
 mod client;
 mod service;
 
-pub use client::{Client, Error};
+pub use client::Client;
 pub use service::{Answer, NAME_MAX, Operation, PROTOCOL, Service, Settings, Status, VALUE_MAX};
 
 /// By which a register is known.

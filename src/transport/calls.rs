@@ -1,7 +1,7 @@
 //! Requests and their responses: a client's end of its connections to nodes.
 
 use std::collections::HashMap;
-use std::fmt::{self, Display};
+use std::fmt::{self, Debug, Display};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,6 +83,70 @@ impl Display for NoAnswer {
         }
     }
 }
+
+/// Why a client is not answered, whomever it has asked and however often.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CallError {
+    /// It was asked, and not answered in time: it may have been done, or be done later, or never.
+    Unknown {
+        /// What was heard last.
+        why: String,
+    },
+    /// It is not done, and will not be: nobody could be asked in time, or whoever was has refused; or it was to read.
+    NotDone {
+        /// What was heard last.
+        why: String,
+    },
+}
+
+impl CallError {
+    /// Whether it may have been done, and why there is no answer.
+    pub(crate) fn new(is_unknown: bool, why: impl Display) -> Self {
+        let why = why.to_string();
+        match is_unknown {
+            true => Self::Unknown { why },
+            false => Self::NotDone { why },
+        }
+    }
+
+    /// It is not done.
+    pub(crate) fn not_done(why: impl Display) -> Self {
+        Self::new(false, why)
+    }
+
+    /// The answer is none to what was asked.
+    pub(crate) fn senseless(answer: &impl Debug) -> Self {
+        Self::new(true, format!("an answer that makes no sense: {answer:?}"))
+    }
+
+    /// What was heard last.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Unknown { why } | Self::NotDone { why } => why,
+        }
+    }
+}
+
+/// What was asked once.
+impl From<NoAnswer> for CallError {
+    fn from(why: NoAnswer) -> Self {
+        Self::new(why.is_unknown(), why)
+    }
+}
+
+impl Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { why } => write!(
+                f,
+                "the outcome is unknown: it was asked for, and may have been done or not ({why}); read to find out"
+            ),
+            Self::NotDone { why } => write!(f, "it is not done: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
 
 /// A client's connections to nodes: one to each that it has asked something. Many may ask at the same time.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ mod link;
 mod listener;
 mod outbox;
 
-pub use calls::{Caller, Calls, NoAnswer, Request, Response};
+pub use calls::{CallError, Caller, Calls, NoAnswer, Request, Response};
 pub use connection::{Connection, Receiver, Sender};
 pub use error::Error;
 pub use hello::{Hello, Speaker, VERSION};

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use quorate::key_value::{Client, Error, Session};
+use quorate::key_value::{Client, Session};
+use quorate::transport::CallError;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -164,12 +165,12 @@ impl Worker {
                     Answer::Done | Answer::Swapped(_) => None,
                 }
             }
-            Err(Error::NotDone { .. }) => {
+            Err(CallError::NotDone { .. }) => {
                 self.history.refused(self.name, key);
                 self.session = Some(session);
                 None
             }
-            Err(Error::Unknown { .. }) => {
+            Err(CallError::Unknown { .. }) => {
                 // Whoever asked is still waiting, for ever.
                 self.name = self.names.fetch_add(1, Ordering::Relaxed);
                 None
