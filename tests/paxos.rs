@@ -1,7 +1,5 @@
 //! Paxos: quorums, ballots, and that states which differ in spent messages only are one.
 
-use std::collections::HashSet;
-
 use quorate::paxos::{
     AcceptorSet, Ballot, ConfigurationError, Paxos, Phase, Published, Quorums, Rules,
 };
@@ -9,8 +7,11 @@ use quorate::protocol::ProcessId;
 use quorate_models::paxos::application::{Clients, Value};
 use quorate_models::paxos::parameters::instances;
 use quorate_models::paxos::{clients, protocol};
-use quorate_models::system::{Application, Envelope, System, SystemState};
-use stateright::Model;
+use quorate_models::system::System;
+
+use forgetting::assert_nothing_is_lost;
+
+mod forgetting;
 
 fn set(acceptors: &[usize]) -> AcceptorSet {
     acceptors.iter().copied().collect()
@@ -96,47 +97,7 @@ fn the_next_ballot_is_the_lowest_above_all_that_are_known_and_its_proposers_own(
     }
 }
 
-type Protocol = Paxos<Value>;
-
-/// A state in words, without the messages that are spent.
-fn without_spent(clients: &Clients, state: &SystemState<Protocol, Clients>) -> Vec<String> {
-    let mut lines: Vec<String> = (state.processes())
-        .map(|(_, process)| {
-            let pending: Vec<_> = process.hold_back.pending().collect();
-            format!("{:?} {:?} {pending:?}", process.state, process.durable)
-        })
-        .collect();
-    let is_spent = |envelope: &&Envelope<_>| {
-        let sender = &state.processes[envelope.from.index()];
-        let receiver = &state.processes[envelope.to.index()];
-        Application::<Protocol>::is_spent(clients, envelope, sender, receiver)
-    };
-    let in_flight: Vec<_> = state.network.in_flight().collect();
-    let mut left: Vec<String> = (in_flight.iter())
-        .filter(|envelope| !is_spent(&&***envelope))
-        .map(|envelope| format!("{envelope:?}"))
-        .collect();
-    left.sort();
-    lines.extend(left);
-    lines.push(format!("{:?} {}", state.view, state.crashes));
-    lines
-}
-
-fn all_states<M: Model<State: Clone + Eq + std::hash::Hash>>(model: &M) -> HashSet<M::State> {
-    let mut all: HashSet<M::State> = model.init_states().into_iter().collect();
-    let mut frontier: Vec<M::State> = all.iter().cloned().collect();
-    while let Some(state) = frontier.pop() {
-        for (_, next) in model.next_steps(&state) {
-            if all.insert(next.clone()) {
-                frontier.push(next);
-            }
-        }
-    }
-    all
-}
-
-/// Each state of the model without spent messages is one of the whole model, with them left out, and the other way
-/// round; and what can happen next is the same.
+/// The whole model is that in which nothing is forgotten.
 #[test]
 fn forgetting_spent_messages_loses_no_state_and_no_step() {
     let mut parameters = (instances().into_iter())
@@ -154,49 +115,8 @@ fn forgetting_spent_messages_loses_no_state_and_no_step() {
         };
         let paxos = || protocol(&parameters, Published);
         let environment = parameters.environment.clone();
-        let small = System::new(paxos(), clients.clone(), environment.clone());
+        let forgetful = System::new(paxos(), clients, environment.clone());
         let whole = System::new(paxos(), remembering, environment);
-        let small_states = all_states(&small);
-        let whole_states = all_states(&whole);
-        assert!(small_states.len() < whole_states.len());
-        let small_words: HashSet<_> = small_states
-            .iter()
-            .map(|s| without_spent(&clients, s))
-            .collect();
-        assert_eq!(
-            small_words.len(),
-            small_states.len(),
-            "nothing spent is left"
-        );
-        let whole_words: HashSet<_> = whole_states
-            .iter()
-            .map(|s| without_spent(&clients, s))
-            .collect();
-        let least = |words: &HashSet<Vec<String>>, of: &HashSet<Vec<String>>| {
-            let only = words.difference(of).min_by_key(|words| words.len());
-            only.map(|words| words.join("\n"))
-        };
-        assert_eq!(least(&small_words, &whole_words), None, "only without");
-        assert_eq!(least(&whole_words, &small_words), None, "only in the whole");
-        let step = |from: Vec<String>, to: Vec<String>| (from != to).then_some((from, to));
-        let mut small_steps = HashSet::new();
-        for state in &small_states {
-            for (_, next) in small.next_steps(state) {
-                small_steps.extend(step(
-                    without_spent(&clients, state),
-                    without_spent(&clients, &next),
-                ));
-            }
-        }
-        let mut whole_steps = HashSet::new();
-        for state in &whole_states {
-            for (_, next) in whole.next_steps(state) {
-                whole_steps.extend(step(
-                    without_spent(&clients, state),
-                    without_spent(&clients, &next),
-                ));
-            }
-        }
-        assert!(small_steps == whole_steps);
+        assert_nothing_is_lost(&forgetful, &whole);
     }
 }

@@ -6,8 +6,10 @@ use serde::Serialize;
 use crate::atomic_commit::comparison::Comparison;
 use crate::checker::Options;
 use crate::cost::CostReport;
+use crate::ledger::entry::LedgerEntry;
 use crate::paxos::entry::PaxosEntry;
 use crate::raft::entry::RaftEntry;
+use crate::registers::entry::RegistersEntry;
 use crate::report::{CheckReport, Engine, MutantReport};
 use crate::three_phase_commit::entry::ThreePhaseCommitEntry;
 use crate::two_phase_commit::entry::TwoPhaseCommitEntry;
@@ -146,6 +148,8 @@ pub const MODELS: &[&dyn Entry] = &[
     &ThreePhaseCommitEntry,
     &PaxosEntry,
     &RaftEntry,
+    &RegistersEntry,
+    &LedgerEntry,
 ];
 
 /// The model of this name.

@@ -76,6 +76,13 @@ pub fn mutant<R: Copy, P: Protocol>(
     })
 }
 
+/// Puts a flag's value, if it is given, in the place of a parameter's.
+pub(crate) fn put<T>(parameter: &mut T, flag: Option<T>) {
+    if let Some(value) = flag {
+        *parameter = value;
+    }
+}
+
 /// Parameters as a table of names and values.
 pub fn json<P: Serialize>(parameters: &P) -> serde_json::Value {
     serde_json::to_value(parameters).expect("parameters are plain data")

@@ -13,7 +13,7 @@
 //! * [`atomic_commit`] is the application above protocols of atomic commit, and what is claimed of all.
 //! * [`ledger`] is accounts over shards, above one of these protocols.
 //! * [`registers`] is write-once registers, above Paxos.
-//! * [`two_phase_commit`], [`three_phase_commit`] and [`paxos`] are the protocols: properties, instances and mutants.
+//! * [`two_phase_commit`], [`three_phase_commit`], [`paxos`] and [`raft`] are the protocols: properties, instances and mutants.
 
 pub mod actor;
 pub mod atomic_commit;

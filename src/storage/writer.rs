@@ -43,7 +43,9 @@ impl Writer {
     /// Writes to this store; at most so many batches wait.
     pub fn new(store: Store, batches_max: usize) -> Self {
         let (sender, receiver) = sync_channel(batches_max);
-        let thread = thread::spawn(move || write_all(store, &receiver, batches_max));
+        let writer = thread::Builder::new().name("writer".to_owned());
+        let thread = writer.spawn(move || write_all(store, &receiver, batches_max));
+        let thread = thread.expect("the operating system has room for a thread");
         Self {
             queue: Some(sender),
             thread: Some(thread),

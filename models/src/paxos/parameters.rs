@@ -5,7 +5,7 @@ use quorate::paxos::{ConfigurationError, Quorums};
 use serde::Serialize;
 
 use super::ballots::PROPOSERS_MAX;
-use crate::entry::Instance;
+use crate::entry::{Instance, put};
 use crate::framework::{Framework, RequestOrder};
 use crate::system::{
     Campaigns, Disk, Environment, EnvironmentFlags, FullLinks, NetworkKind, ProcessSet, Timers,
@@ -488,11 +488,6 @@ pub struct ParameterFlags {
 impl ParameterFlags {
     /// The parameters with the given flags in place of their own values.
     pub fn apply(&self, mut parameters: Parameters) -> Parameters {
-        fn put<T: Copy>(target: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *target = value;
-            }
-        }
         put(&mut parameters.framework, self.framework);
         put(&mut parameters.proposers, self.proposers);
         put(&mut parameters.acceptors, self.acceptors);

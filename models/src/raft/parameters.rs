@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::entry::Instance;
+use crate::entry::{Instance, put};
 use crate::framework::{Framework, RequestOrder};
 use crate::system::{
     Disk, Environment, EnvironmentFlags, FullLinks, NetworkKind, ProcessSet, Timers,
@@ -660,11 +660,6 @@ pub struct ParameterFlags {
 impl ParameterFlags {
     /// The parameters with the given flags in place of their own values.
     pub fn apply(&self, mut parameters: Parameters) -> Parameters {
-        fn put<T: Copy>(target: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *target = value;
-            }
-        }
         put(&mut parameters.framework, self.framework);
         put(&mut parameters.servers, self.servers);
         put(&mut parameters.absent, self.absent);

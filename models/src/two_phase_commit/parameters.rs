@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 pub use crate::entry::Instance;
+use crate::entry::put;
 pub use crate::framework::Framework;
 use crate::framework::RequestOrder;
 use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers};
@@ -435,11 +436,6 @@ pub struct ParameterFlags {
 impl ParameterFlags {
     /// The parameters with the given flags in place of their own values.
     pub fn apply(&self, mut parameters: Parameters) -> Parameters {
-        fn put<T: Copy>(target: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *target = value;
-            }
-        }
         put(&mut parameters.framework, self.framework);
         put(&mut parameters.participants, self.participants);
         put(&mut parameters.transactions, self.transactions);

@@ -9,11 +9,18 @@ use quorate::registers::{
     Ticket, Timer,
 };
 
-use crate::checker::{Condition, Property};
+use crate::checker::{Condition, Property, stateright_properties};
+use crate::entry::Claimed;
 use crate::mutant::Mutated;
 use crate::paxos::application::{has_passed, is_busy, is_preparing};
 use crate::register::{self, History, Operation, Value};
-use crate::system::{Application, Envelope, Environment, Process, System, SystemState};
+use crate::system::{Application, Envelope, Process, System, SystemState};
+
+pub mod entry;
+pub mod mutants;
+pub mod parameters;
+
+use parameters::Parameters;
 
 /// The register that they all use: others behave as it does, for decrees have nothing in common.
 pub const NAME: &str = "register";
@@ -49,12 +56,22 @@ pub struct Clients {
     pub decisions: bool,
     /// Whether a read that was not answered in time has chosen what it has found.
     pub reads_again: bool,
+    /// Whether messages that can change nothing any more are forgotten.
+    pub forgets_spent: bool,
 }
 
 impl Clients {
-    fn nodes_asked(&self) -> BTreeSet<ProcessId> {
-        let asked = self.operations.iter().map(|(node, _)| *node);
-        asked.chain(self.asked_again).collect()
+    /// Whether any client asks this node.
+    fn is_asked(&self, node: ProcessId) -> bool {
+        let mut asked = self.operations.iter();
+        asked.any(|(asked, _)| *asked == node) || self.asked_again == Some(node)
+    }
+
+    /// Whether a node that is told what was chosen learns nothing by it: whoever comes to know that answers with it, however
+    /// late that is.
+    fn is_answered_in_vain<P: AnyRegisters>(&self, node: &Process<P>) -> bool {
+        let kept = node.durable.0.get(NAME);
+        !self.decisions || matches!(kept, Some(Kept::Chosen(_)))
     }
 
     fn is_spent_in_decree<P: AnyRegisters>(
@@ -65,14 +82,19 @@ impl Clients {
     ) -> bool {
         use paxos::Message::{Accept, Accepted, Decision, Inquire, Prepare, Promise, Rejected};
         match (message, receiver.durable.0.get(NAME)) {
-            // It would be answered with the decision.
-            (Prepare { .. } | Accept { .. } | Inquire, Some(Kept::Chosen(_))) => !self.decisions,
+            (Prepare { .. } | Accept { .. } | Inquire, Some(Kept::Chosen(_))) => {
+                self.is_answered_in_vain(sender)
+            }
             (_, Some(Kept::Chosen(_))) => true,
             (Prepare { ballot }, Some(Kept::Decree(durable))) => {
-                durable.promised >= Some(*ballot) && is_past(sender, *ballot, is_busy)
+                durable.promised >= Some(*ballot)
+                    && is_past(sender, *ballot, is_busy)
+                    && self.is_answered_in_vain(sender)
             }
             (Accept { ballot, .. }, Some(Kept::Decree(durable))) => {
-                durable.promised > Some(*ballot) && is_past(sender, *ballot, is_busy)
+                durable.promised > Some(*ballot)
+                    && is_past(sender, *ballot, is_busy)
+                    && self.is_answered_in_vain(sender)
             }
             (Promise { ballot, .. }, _) => is_past(receiver, *ballot, is_preparing),
             (Rejected { ballot, .. }, _) => is_past(receiver, *ballot, is_busy),
@@ -152,7 +174,7 @@ impl<P: AnyRegisters> Application<P> for Clients {
     }
 
     fn forgets(&self) -> bool {
-        true
+        self.forgets_spent || !self.decisions
     }
 
     fn is_lost(&self, envelope: &Envelope<Message<Value>>) -> bool {
@@ -162,9 +184,7 @@ impl<P: AnyRegisters> Application<P> for Clients {
         match message {
             paxos::Message::Decision { .. } => !self.decisions,
             // Nobody asks there.
-            paxos::Message::Accepted { .. } => {
-                !self.decisions && !self.nodes_asked().contains(&envelope.to)
-            }
+            paxos::Message::Accepted { .. } => !self.decisions && !self.is_asked(envelope.to),
             _ => false,
         }
     }
@@ -175,10 +195,15 @@ impl<P: AnyRegisters> Application<P> for Clients {
         sender: &Process<P>,
         receiver: &Process<P>,
     ) -> bool {
+        if !self.forgets_spent {
+            return false;
+        }
         match &envelope.message {
             Message::Decree { message, .. } => self.is_spent_in_decree(message, sender, receiver),
             // Once answered, or forgotten in a crash, it is not asked there again.
-            Message::Poll { ticket, .. } => !is_waiting(sender, *ticket),
+            Message::Poll { ticket, .. } => {
+                !is_waiting(sender, *ticket) && self.is_answered_in_vain(sender)
+            }
             Message::Vote { ticket, .. } => !is_waiting(receiver, *ticket),
         }
     }
@@ -241,13 +266,29 @@ pub const AGREEMENT: &str =
 /// The name of the claim that a disk has what its node believes.
 pub const READS_BACK: &str = "whoever comes up again finds what it believes durable";
 
-/// The model, and what is claimed of it.
-pub fn model<P: AnyRegisters>(
-    protocol: P,
-    clients: Clients,
-    environment: Environment,
-) -> (Model<P>, Vec<Property<Model<P>>>) {
-    let model = System::new(protocol, clients, environment);
+/// The clients that these parameters describe: each at a node of its own, those that write first.
+pub fn clients(parameters: &Parameters) -> Clients {
+    let writes = (1..=parameters.writers).map(Operation::Write);
+    let reads = (0..parameters.readers).map(|_| Operation::Read);
+    let nodes = (0..).map(ProcessId);
+    let other = ProcessId(u16::from(parameters.writers) + u16::from(parameters.readers));
+    Clients {
+        operations: nodes.zip(writes.chain(reads)).collect(),
+        asked_again: parameters.asks_again.then_some(other),
+        rounds: parameters.rounds,
+        decisions: parameters.decisions,
+        reads_again: parameters.reads_again,
+        forgets_spent: parameters.forgets_spent,
+    }
+}
+
+/// The protocol that these parameters describe, which are valid.
+pub fn protocol(parameters: &Parameters) -> Registers<Value> {
+    Registers::new(parameters.nodes.into()).expect("valid parameters")
+}
+
+/// The model under these parameters, and what is claimed of it.
+pub fn model<P: AnyRegisters>(parameters: &Parameters, protocol: P) -> Claimed<Model<P>> {
     let properties = vec![
         Property::holds(
             LINEARIZABLE,
@@ -272,7 +313,17 @@ pub fn model<P: AnyRegisters>(
             }),
         ),
     ];
-    (model, properties)
+    let mut model = System::new(
+        protocol,
+        clients(parameters),
+        parameters.environment.clone(),
+    );
+    model.properties = stateright_properties(&properties);
+    Claimed {
+        model,
+        properties,
+        fairness: Vec::new(),
+    }
 }
 
 /// What nodes know, or have on their disks, to be chosen.

@@ -11,8 +11,15 @@ use quorate::ledger::{
 };
 use quorate::protocol::{ProcessId, Protocol};
 
-use crate::checker::{Condition, Property};
-use crate::system::{Application, Environment, System, SystemState};
+use crate::checker::{Condition, Property, stateright_properties};
+use crate::entry::Claimed;
+use crate::system::{Application, System, SystemState};
+
+pub mod entry;
+pub mod mutants;
+pub mod parameters;
+
+use parameters::Parameters;
 
 /// Above which protocol of atomic commit, by its types.
 pub trait AnyLedger:
@@ -155,20 +162,49 @@ impl<P: Protocol<Request = Request, Output = Output>> Application<P> for Clients
 /// The processes of a ledger in [`System`].
 pub type Model<P> = System<P, Clients>;
 
-/// The model, and what is claimed of it.
+/// The clients that these parameters describe: something for both accounts, each at another shard; then, with a second
+/// transfer, something from one to the other.
+pub fn clients<P: AtomicCommit>(parameters: &Parameters, ledger: &Ledger<P>) -> Clients {
+    let change = |account: &str, by| Change {
+        account: account.to_owned(),
+        by,
+    };
+    let transfers = [
+        vec![change("a", 2), change("b", 1)],
+        vec![change("a", -1), change("b", 1)],
+    ];
+    let read = || (ledger.shard("b"), "b".to_owned());
+    Clients {
+        transfers: transfers[..parameters.transfers.into()].to_vec(),
+        reads: parameters.reads.then(read),
+    }
+}
+
+/// The model under these parameters, and what is claimed of it.
 pub fn model<P: AnyLedger>(
-    protocol: P,
+    parameters: &Parameters,
     clients: Clients,
-    environment: Environment,
-) -> (Model<P>, Vec<Property<Model<P>>>) {
-    let model = System::new(protocol, clients, environment);
-    (model, properties())
+    protocol: P,
+) -> Claimed<Model<P>> {
+    let properties = properties(parameters);
+    let mut model = System::new(protocol, clients, parameters.environment.clone());
+    model.properties = stateright_properties(&properties);
+    Claimed {
+        model,
+        properties,
+        fairness: Vec::new(),
+    }
 }
 
 /// The name of the claim that transfers are atomic.
 pub const ATOMIC: &str = "when all is at rest each transfer is done on all accounts or on none";
+/// What is lost above three-phase commit where suspicions are wrong.
+pub const ATOMIC_ERRING: &str =
+    "each transfer is done on all accounts or on none, though suspicions err";
 /// The name of the claim that shards agree.
 pub const AGREEMENT: &str = "no transaction is committed at one shard and aborted at another (AC1)";
+/// What is lost in the same way.
+pub const AGREEMENT_ERRING: &str = "shards agree on each transaction, though suspicions err";
 /// The name of the claim that there is no debt.
 pub const NO_DEBT: &str = "no account has less than nothing";
 /// The name of the claim that balances are not out of date.
@@ -176,33 +212,46 @@ pub const UP_TO_DATE: &str = "a balance has what was done before it was asked fo
 /// The name of the claim that a disk has what it has promised.
 pub const HAS_WORK: &str = "whoever comes up again finds what it believes durable";
 
-fn properties<P: AnyLedger>() -> Vec<Property<Model<P>>> {
-    let sometimes = |name, condition| Property::holds(name, Condition::Sometimes(condition));
-    vec![
-        Property::holds(ATOMIC, Condition::Always(is_atomic)),
-        Property::holds(AGREEMENT, Condition::Always(agrees)),
-        Property::holds(NO_DEBT, Condition::Always(has_no_debt)),
-        Property::holds(UP_TO_DATE, Condition::Always(is_up_to_date)),
-        Property::holds(HAS_WORK, Condition::Always(Model::recovery_reads_back)),
-        sometimes(
+fn properties<P: AnyLedger>(parameters: &Parameters) -> Vec<Property<Model<P>>> {
+    use Condition::{Always, Sometimes};
+    let mut properties = match parameters.is_atomic() {
+        true => vec![
+            Property::holds(ATOMIC, Always(is_atomic)),
+            Property::holds(AGREEMENT, Always(agrees)),
+            Property::holds(NO_DEBT, Always(has_no_debt)),
+            Property::holds(UP_TO_DATE, Always(is_up_to_date)),
+        ],
+        false => vec![
+            Property::fails(ATOMIC_ERRING, Always(is_atomic)),
+            Property::fails(AGREEMENT_ERRING, Always(agrees)),
+        ],
+    };
+    properties.extend([
+        Property::holds(HAS_WORK, Always(Model::recovery_reads_back)),
+        Property::holds(
             "all is done, and at rest",
-            |model: &Model<P>, state: &SystemState<P, Clients>| {
+            Sometimes(|model: &Model<P>, state: &SystemState<P, Clients>| {
                 let all = model.application().transfers.len();
                 state.view.done().len() == all && balances(state).is_some()
-            },
+            }),
         ),
-        sometimes(
+        Property::holds(
+            "something is in doubt",
+            Sometimes(|_: &Model<P>, state: &SystemState<P, Clients>| {
+                !state.view.prepared.is_empty()
+            }),
+        ),
+    ]);
+    if parameters.may_abort() {
+        properties.push(Property::holds(
             "something is not done",
-            |_: &Model<P>, state: &SystemState<P, Clients>| {
+            Sometimes(|_: &Model<P>, state: &SystemState<P, Clients>| {
                 let mut decisions = state.view.finished.values();
                 decisions.any(|decision| *decision == Decision::Abort)
-            },
-        ),
-        sometimes(
-            "something is in doubt",
-            |_: &Model<P>, state: &SystemState<P, Clients>| !state.view.prepared.is_empty(),
-        ),
-    ]
+            }),
+        ));
+    }
+    properties
 }
 
 /// The balances of all accounts, if all is at rest: every process is up and has everything on disk, and no shard has work.

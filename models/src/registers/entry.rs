@@ -1,0 +1,109 @@
+//! Registers, as the command line sees them.
+
+use std::convert::Infallible;
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use super::mutants::MUTANTS;
+use super::parameters::{ParameterFlags, Parameters, instances};
+use super::{model, protocol};
+use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
+use crate::checker::Options;
+use crate::cost::CostReport;
+use crate::entry::{Instance, check, check_mutant, instance, json, mutant, name_with_changes};
+use crate::explorer;
+use crate::report::{CheckReport, Engine, MutantReport};
+use crate::system::System;
+
+/// The entry of registers.
+#[derive(Clone, Copy, Debug)]
+pub struct RegistersEntry;
+
+const NAME: &str = "registers";
+
+/// An instance, and its parameters with the given flags in place of its own.
+fn parameters(
+    name: &str,
+    flags: &ArgMatches,
+) -> Result<(Instance<Parameters>, Parameters), UsageError> {
+    let instance = instance(NAME, name, instances())?;
+    let flags = ParameterFlags::from_arg_matches(flags).map_err(|e| UsageError(e.to_string()))?;
+    let parameters = flags.apply(instance.parameters.clone());
+    parameters.validate().map_err(UsageError)?;
+    Ok((instance, parameters))
+}
+
+impl Entry for RegistersEntry {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn summary(&self) -> &'static str {
+        "registers that are written once, above Paxos"
+    }
+
+    fn instances(&self) -> Vec<InstanceSummary> {
+        instances().iter().map(|i| i.summary(NAME)).collect()
+    }
+
+    fn mutants(&self) -> Vec<MutantSummary> {
+        MUTANTS.iter().map(|mutant| mutant.summary(NAME)).collect()
+    }
+
+    fn flags(&self, command: Command) -> Command {
+        ParameterFlags::augment_args(command)
+    }
+
+    fn check(
+        &self,
+        instance: &str,
+        flags: &ArgMatches,
+        engine: Engine,
+        options: &Options<'_>,
+    ) -> Result<CheckReport, UsageError> {
+        let (instance, parameters) = parameters(instance, flags)?;
+        let name = name_with_changes(&instance, &parameters);
+        Ok(check(
+            (NAME, name, json(&parameters)),
+            || model(&parameters, protocol(&parameters)),
+            |system| &mut system.properties,
+            engine,
+            options,
+            |system, run| system.sentences(run),
+        ))
+    }
+
+    fn costs(&self) -> Vec<CostReport> {
+        Vec::new()
+    }
+
+    fn check_mutant(&self, name: &str, options: &Options<'_>) -> Result<MutantReport, UsageError> {
+        let mutant = mutant(NAME, name, MUTANTS)?;
+        let parameters = instance(NAME, mutant.instance, instances())?.parameters;
+        let claimed = model(&parameters, mutant.protocol(&parameters));
+        let summary = mutant.summary(NAME);
+        Ok(check_mutant(&summary, &claimed, options, System::narrate))
+    }
+
+    fn explore(
+        &self,
+        subject: Subject<'_>,
+        flags: &ArgMatches,
+        address: &str,
+    ) -> Result<Infallible, UsageError> {
+        match subject {
+            Subject::Instance(name) => {
+                let (_, parameters) = parameters(name, flags)?;
+                let claimed = model(&parameters, protocol(&parameters));
+                explorer::serve(claimed.model, address)
+            }
+            Subject::Mutant { name, instance } => {
+                let mutant = mutant(NAME, name, MUTANTS)?;
+                let (_, parameters) = parameters(instance.unwrap_or(mutant.instance), flags)?;
+                let claimed = model(&parameters, mutant.protocol(&parameters));
+                explorer::serve(claimed.model, address)
+            }
+        }
+        .map_err(|error| UsageError(error.to_string()))
+    }
+}
