@@ -325,6 +325,41 @@ fn parameters_that_make_no_sense_are_refused_with_the_reason() {
 }
 
 #[test]
+fn flags_change_the_first_instance_of_a_model_that_has_none_called_default() {
+    let output = models(&["check", "raft", "--terms", "1", "--format", "json"]);
+    assert_eq!(code(&output), 0);
+    let report = &json_lines(&output)[0];
+    let instance = report["instance"].as_str().expect("a name");
+    assert!(instance.starts_with("election "), "{report}");
+    assert_eq!(report["parameters"]["terms"], 1);
+}
+
+#[test]
+fn parameters_of_registers_and_the_ledger_that_make_no_sense_are_refused_with_the_reason() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["registers", "--nodes", "0"], "at least 1"),
+        (&["registers", "--nodes", "70"], "at most 16"),
+        (&["registers", "--writers", "0"], "nothing to find"),
+        (&["registers", "--rounds", "0"], "nobody write"),
+        (
+            &["registers", "--writers", "3", "--readers", "1"],
+            "4 are more than the 3 nodes",
+        ),
+        (&["ledger", "--transfers", "3"], "give 1 to 2"),
+        (
+            &["ledger", "--crashes", "9", "--down-max", "9"],
+            "3 processes",
+        ),
+    ];
+    for (flags, reason) in cases {
+        assert_refused(&[&["check"], *flags].concat(), &[reason]);
+    }
+    let mutant = ["explore", "ledger", "--mutant", "work-not-written"];
+    let above_another = [&mutant[..], &["--instance", "synchronous"]].concat();
+    assert_refused(&above_another, &["above two-phase commit"]);
+}
+
+#[test]
 fn explore_says_where_it_serves_and_serves_the_model_there() {
     let mut explorer = Command::new(env!("CARGO_BIN_EXE_quorate-models"))
         .args(["explore", "two-phase-commit", "--address", "127.0.0.1:0"])

@@ -88,7 +88,7 @@ fn dispatch(matches: &ArgMatches) -> Result<Outcome, UsageError> {
             let instance = flags.get_one::<String>("instance").map(String::as_str);
             let subject = match flags.get_one::<String>("mutant") {
                 Some(name) => Subject::Mutant { name, instance },
-                None => Subject::Instance(instance.unwrap_or("default")),
+                None => Subject::Instance(instance.unwrap_or_else(|| unnamed(entry))),
             };
             let address = flags.get_one::<String>("address").expect("has a default");
             match entry.explore(subject, flags, address)? {}
@@ -158,7 +158,7 @@ impl Session {
     ) -> Result<Outcome, UsageError> {
         let named = match instance {
             Some(name) => Some(name),
-            None => arguments::has_parameters(entry, flags).then_some("default"),
+            None => arguments::has_parameters(entry, flags).then(|| unnamed(entry)),
         };
         let reports = match named {
             Some(name) => vec![self.check(entry, name, flags, engine)?],
@@ -271,6 +271,13 @@ impl Session {
             progress: Some(progress),
         }
     }
+}
+
+/// The instance that is meant if none is named: `default`, or the first.
+fn unnamed(entry: &dyn Entry) -> &'static str {
+    let mut names = entry.instances().into_iter().map(|known| known.instance);
+    let first = names.next().expect("a model has instances");
+    names.find(|name| *name == "default").unwrap_or(first)
 }
 
 fn worst(outcomes: impl Iterator<Item = Outcome>) -> Outcome {

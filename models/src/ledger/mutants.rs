@@ -51,14 +51,14 @@ pub const MUTANTS: &[Mutant] = &[
         name: "work-not-written",
         summary: "a shard does not write what it shall do",
         breaks: ATOMIC,
-        instance: "crash",
+        instance: "default",
         bug: Bug::Effects(without_work),
     },
     Mutant {
         name: "applied-not-written",
         summary: "a shard does not write that it has done a transfer",
         breaks: HAS_WORK,
-        instance: "crash",
+        instance: "default",
         bug: Bug::Effects(without_applied),
     },
     Mutant {

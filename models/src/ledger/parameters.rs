@@ -104,7 +104,7 @@ pub fn instances() -> Vec<Instance<Parameters>> {
     };
     vec![
         instance(
-            "crash",
+            "default",
             "a transfer between 2 shards above two-phase commit, a crash",
             true,
             Parameters {

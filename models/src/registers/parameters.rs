@@ -105,7 +105,7 @@ pub fn instances() -> Vec<Instance<Parameters>> {
     };
     vec![
         instance(
-            "two-rounds",
+            "default",
             "3 nodes, 2 clients that write, 2 rounds of ballots",
             true,
             Parameters {
