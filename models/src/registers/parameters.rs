@@ -56,6 +56,9 @@ impl Parameters {
     ///
     /// A sentence that names the parameter and says what to do.
     pub fn validate(&self) -> Result<(), String> {
+        if self.nodes == 0 {
+            return Err("nodes 0 leaves nobody to ask: give at least 1".into());
+        }
         if self.nodes > ProcessSet::PROCESSES_MAX {
             return Err(format!(
                 "nodes {} is more than a model can have: give at most {}",
