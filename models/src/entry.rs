@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 
+use clap::{ArgMatches, FromArgMatches};
 use itertools::Itertools;
 use quorate::protocol::Protocol;
 use serde::Serialize;
@@ -16,6 +17,7 @@ use crate::checker::{
 use crate::explorer::{DEFAULT_ADDRESS, address_of_run};
 use crate::mutant::Mutant;
 use crate::report::{CheckReport, Engine, MutantReport, check_report};
+use crate::system::{Action, Application, System, SystemState};
 
 /// A named instance.
 #[derive(Clone, Debug)]
@@ -88,8 +90,26 @@ pub fn json<P: Serialize>(parameters: &P) -> serde_json::Value {
     serde_json::to_value(parameters).expect("parameters are plain data")
 }
 
+/// The instance of this name, and its parameters with the given flags in place of its own.
+///
+/// # Errors
+///
+/// If there is none, or the parameters make no sense.
+pub fn parameters<P: Clone, F: FromArgMatches>(
+    (model, name, instances): (&str, &str, Vec<Instance<P>>),
+    flags: &ArgMatches,
+    apply: fn(&F, P) -> P,
+    validate: fn(&P) -> Result<(), String>,
+) -> Result<(Instance<P>, P), UsageError> {
+    let instance = instance(model, name, instances)?;
+    let flags = F::from_arg_matches(flags).map_err(|error| UsageError(error.to_string()))?;
+    let parameters = apply(&flags, instance.parameters.clone());
+    validate(&parameters).map_err(UsageError)?;
+    Ok((instance, parameters))
+}
+
 /// An instance's name, with the parameters that are not its own.
-pub fn name_with_changes<P: Serialize>(instance: &Instance<P>, parameters: &P) -> String {
+fn name_with_changes<P: Serialize>(instance: &Instance<P>, parameters: &P) -> String {
     let own = json(&instance.parameters);
     let all = json(parameters);
     let all = all.as_object().into_iter().flatten();
@@ -112,6 +132,46 @@ pub struct Claimed<M: Model> {
 
 /// An instance to check: whose, its name, its parameters.
 pub type Named = (&'static str, String, serde_json::Value);
+
+/// An instance to check, with these parameters.
+pub fn named<P: Serialize>(model: &'static str, instance: &Instance<P>, parameters: &P) -> Named {
+    (
+        model,
+        name_with_changes(instance, parameters),
+        json(parameters),
+    )
+}
+
+/// Checks what is claimed of processes in [`System`]: see [`check`].
+pub fn check_system<P: Protocol, A: Application<P>>(
+    named: Named,
+    build: impl Fn() -> Claimed<System<P, A>>,
+    engine: Engine,
+    options: &Options<'_>,
+) -> CheckReport
+where
+    System<P, A>: Model<State = SystemState<P, A>, Action = Action<P>> + Send + Sync + 'static,
+    SystemState<P, A>: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
+    Action<P>: Clone + Debug + PartialEq + Send + Sync,
+{
+    check(
+        named,
+        build,
+        |system| &mut system.properties,
+        engine,
+        options,
+        System::sentences,
+    )
+}
+
+/// The actions of a run, as the model writes them.
+pub fn written_actions<M>(model: &M, run: &Run<M>) -> Vec<String>
+where
+    M: Model<Action: Debug>,
+{
+    let actions = run.steps.iter().map(|(action, _)| action);
+    actions.map(|action| model.format_action(action)).collect()
+}
 
 /// Checks what is claimed of a model, with the engine asked for. `sentences` describes a run.
 pub fn check<M>(

@@ -83,7 +83,8 @@ pub struct Pending<P: Protocol + ?Sized> {
 #[derive_where(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct HoldBack<P: Protocol + ?Sized> {
     pending: VecDeque<Pending<P>>,
-    /// How many of them are pending up to the last forced one, which is among them.
+    /// How many of them are pending up to the last forced one, which is among them: every message and every output asks,
+    /// however many there are.
     up_to_last_forced: usize,
 }
 

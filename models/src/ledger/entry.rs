@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command};
 use quorate::ledger::Ledger;
 use quorate::three_phase_commit::ThreePhaseCommit;
 use quorate::two_phase_commit::TwoPhaseCommit;
@@ -13,9 +13,7 @@ use super::{Checked, Model, clients, model};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
 use crate::cost::CostReport;
-use crate::entry::{
-    Claimed, Instance, check, check_mutant, instance, json, mutant, name_with_changes,
-};
+use crate::entry::{self, Claimed, Instance, check_mutant, check_system, instance, mutant, named};
 use crate::explorer;
 use crate::mutant::Mutated;
 use crate::report::{CheckReport, Engine, MutantReport};
@@ -32,11 +30,8 @@ fn parameters(
     name: &str,
     flags: &ArgMatches,
 ) -> Result<(Instance<Parameters>, Parameters), UsageError> {
-    let instance = instance(NAME, name, instances())?;
-    let flags = ParameterFlags::from_arg_matches(flags).map_err(|e| UsageError(e.to_string()))?;
-    let parameters = flags.apply(instance.parameters.clone());
-    parameters.validate().map_err(UsageError)?;
-    Ok((instance, parameters))
+    let named = (NAME, name, instances());
+    entry::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
 }
 
 fn two_phase_commit() -> Ledger<TwoPhaseCommit> {
@@ -97,24 +92,19 @@ impl Entry for LedgerEntry {
         options: &Options<'_>,
     ) -> Result<CheckReport, UsageError> {
         let (instance, parameters) = parameters(instance, flags)?;
-        let name = name_with_changes(&instance, &parameters);
-        let named = (NAME, name, json(&parameters));
+        let named = named(NAME, &instance, &parameters);
         Ok(match parameters.commitment {
-            Commitment::TwoPhaseCommit => check(
+            Commitment::TwoPhaseCommit => check_system(
                 named,
                 || published(&parameters, two_phase_commit()),
-                |system| &mut system.properties,
                 engine,
                 options,
-                |system, run| system.sentences(run),
             ),
-            Commitment::ThreePhaseCommit => check(
+            Commitment::ThreePhaseCommit => check_system(
                 named,
                 || published(&parameters, three_phase_commit()),
-                |system| &mut system.properties,
                 engine,
                 options,
-                |system, run| system.sentences(run),
             ),
         })
     }

@@ -2,9 +2,8 @@
 
 use std::convert::Infallible;
 
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command};
 use quorate::paxos::Published;
-use stateright::Model as _;
 
 use super::actor_model::actor_model;
 use super::cost;
@@ -17,8 +16,8 @@ use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageErro
 use crate::checker::Options;
 use crate::cost::CostReport;
 use crate::entry::{
-    Instance, check, check_mutant, instance, json, mutant, name_with_changes,
-    no_mutants_in_actor_model,
+    self, Instance, check, check_mutant, check_system, instance, mutant, named,
+    no_mutants_in_actor_model, written_actions,
 };
 use crate::explorer;
 use crate::framework::Framework;
@@ -39,11 +38,8 @@ fn parameters(
     name: &str,
     flags: &ArgMatches,
 ) -> Result<(Instance<Parameters>, Parameters), UsageError> {
-    let instance = instance(NAME, name, instances())?;
-    let flags = ParameterFlags::from_arg_matches(flags).map_err(|e| UsageError(e.to_string()))?;
-    let parameters = flags.apply(instance.parameters.clone());
-    parameters.validate().map_err(UsageError)?;
-    Ok((instance, parameters))
+    let named = (NAME, name, instances());
+    entry::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
 }
 
 impl Entry for PaxosEntry {
@@ -75,11 +71,7 @@ impl Entry for PaxosEntry {
         options: &Options<'_>,
     ) -> Result<CheckReport, UsageError> {
         let (instance, parameters) = parameters(instance, flags)?;
-        let named = (
-            NAME,
-            name_with_changes(&instance, &parameters),
-            json(&parameters),
-        );
+        let named = named(NAME, &instance, &parameters);
         Ok(match (parameters.framework, parameters.is_unbounded()) {
             (Framework::ActorModel, _) => check(
                 named,
@@ -87,18 +79,13 @@ impl Entry for PaxosEntry {
                 |actors| &mut actors.properties,
                 engine,
                 options,
-                |actors, run| {
-                    let actions = run.steps.iter().map(|(action, _)| action);
-                    actions.map(|action| actors.format_action(action)).collect()
-                },
+                written_actions,
             ),
-            (Framework::System, false) => check(
+            (Framework::System, false) => check_system(
                 named,
                 || model(&parameters, protocol(&parameters, Published)),
-                |system| &mut system.properties,
                 engine,
                 options,
-                |system, run| system.sentences(run),
             ),
             (Framework::System, true) => check(
                 named,

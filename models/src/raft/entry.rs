@@ -2,9 +2,8 @@
 
 use std::convert::Infallible;
 
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command};
 use quorate::raft::Published;
-use stateright::Model as _;
 
 use super::actor_model::actor_model;
 use super::liveness::Unbounded;
@@ -16,8 +15,8 @@ use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageErro
 use crate::checker::Options;
 use crate::cost::CostReport;
 use crate::entry::{
-    Instance, check, check_mutant, instance, json, mutant, name_with_changes,
-    no_mutants_in_actor_model,
+    self, Instance, check, check_mutant, check_system, instance, mutant, named,
+    no_mutants_in_actor_model, written_actions,
 };
 use crate::explorer;
 use crate::framework::Framework;
@@ -38,11 +37,8 @@ fn parameters(
     name: &str,
     flags: &ArgMatches,
 ) -> Result<(Instance<Parameters>, Parameters), UsageError> {
-    let instance = instance(NAME, name, instances())?;
-    let flags = ParameterFlags::from_arg_matches(flags).map_err(|e| UsageError(e.to_string()))?;
-    let parameters = flags.apply(instance.parameters.clone());
-    parameters.validate().map_err(UsageError)?;
-    Ok((instance, parameters))
+    let named = (NAME, name, instances());
+    entry::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
 }
 
 impl Entry for RaftEntry {
@@ -74,11 +70,7 @@ impl Entry for RaftEntry {
         options: &Options<'_>,
     ) -> Result<CheckReport, UsageError> {
         let (instance, parameters) = parameters(instance, flags)?;
-        let named = (
-            NAME,
-            name_with_changes(&instance, &parameters),
-            json(&parameters),
-        );
+        let named = named(NAME, &instance, &parameters);
         Ok(match (parameters.framework, parameters.is_unbounded()) {
             (Framework::ActorModel, _) => check(
                 named,
@@ -86,18 +78,13 @@ impl Entry for RaftEntry {
                 |actors| &mut actors.properties,
                 engine,
                 options,
-                |actors, run| {
-                    let actions = run.steps.iter().map(|(action, _)| action);
-                    actions.map(|action| actors.format_action(action)).collect()
-                },
+                written_actions,
             ),
-            (Framework::System, false) => check(
+            (Framework::System, false) => check_system(
                 named,
                 || model(&parameters, protocol(&parameters, Published)),
-                |system| &mut system.properties,
                 engine,
                 options,
-                |system, run| system.sentences(run),
             ),
             (Framework::System, true) => check(
                 named,

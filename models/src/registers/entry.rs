@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command};
 
 use super::mutants::MUTANTS;
 use super::parameters::{ParameterFlags, Parameters, instances};
@@ -10,7 +10,7 @@ use super::{model, protocol};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
 use crate::cost::CostReport;
-use crate::entry::{Instance, check, check_mutant, instance, json, mutant, name_with_changes};
+use crate::entry::{self, Instance, check_mutant, check_system, instance, mutant, named};
 use crate::explorer;
 use crate::report::{CheckReport, Engine, MutantReport};
 use crate::system::System;
@@ -26,11 +26,8 @@ fn parameters(
     name: &str,
     flags: &ArgMatches,
 ) -> Result<(Instance<Parameters>, Parameters), UsageError> {
-    let instance = instance(NAME, name, instances())?;
-    let flags = ParameterFlags::from_arg_matches(flags).map_err(|e| UsageError(e.to_string()))?;
-    let parameters = flags.apply(instance.parameters.clone());
-    parameters.validate().map_err(UsageError)?;
-    Ok((instance, parameters))
+    let named = (NAME, name, instances());
+    entry::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
 }
 
 impl Entry for RegistersEntry {
@@ -62,15 +59,9 @@ impl Entry for RegistersEntry {
         options: &Options<'_>,
     ) -> Result<CheckReport, UsageError> {
         let (instance, parameters) = parameters(instance, flags)?;
-        let name = name_with_changes(&instance, &parameters);
-        Ok(check(
-            (NAME, name, json(&parameters)),
-            || model(&parameters, protocol(&parameters)),
-            |system| &mut system.properties,
-            engine,
-            options,
-            |system, run| system.sentences(run),
-        ))
+        let named = named(NAME, &instance, &parameters);
+        let build = || model(&parameters, protocol(&parameters));
+        Ok(check_system(named, build, engine, options))
     }
 
     fn costs(&self) -> Vec<CostReport> {

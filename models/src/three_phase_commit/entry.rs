@@ -2,10 +2,9 @@
 
 use std::convert::Infallible;
 
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command};
 use quorate::three_phase_commit::{Published, ThreePhaseCommit};
 use quorate::two_phase_commit::TwoPhaseCommit;
-use stateright::Model as _;
 
 use super::mutants::{MUTANTS, TimeoutsAlone};
 use super::parameters::{OnFailure, ParameterFlags, Parameters, instances};
@@ -17,8 +16,8 @@ use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageErro
 use crate::checker::Options;
 use crate::cost::CostReport;
 use crate::entry::{
-    Claimed, Instance, check, check_mutant, instance, json, mutant, name_with_changes,
-    no_mutants_in_actor_model,
+    self, Claimed, Instance, check, check_mutant, check_system, instance, mutant, named,
+    no_mutants_in_actor_model, written_actions,
 };
 use crate::explorer;
 use crate::framework::Framework;
@@ -35,11 +34,8 @@ fn parameters(
     name: &str,
     flags: &ArgMatches,
 ) -> Result<(Instance<Parameters>, Parameters), UsageError> {
-    let instance = instance(NAME, name, instances())?;
-    let flags = ParameterFlags::from_arg_matches(flags).map_err(|e| UsageError(e.to_string()))?;
-    let parameters = flags.apply(instance.parameters.clone());
-    parameters.validate().map_err(UsageError)?;
-    Ok((instance, parameters))
+    let named = (NAME, name, instances());
+    entry::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
 }
 
 /// The published protocol in Stateright's `ActorModel`, whose timers err: it is not atomic there.
@@ -82,11 +78,7 @@ impl Entry for ThreePhaseCommitEntry {
         options: &Options<'_>,
     ) -> Result<CheckReport, UsageError> {
         let (instance, parameters) = parameters(instance, flags)?;
-        let named = (
-            NAME,
-            name_with_changes(&instance, &parameters),
-            json(&parameters),
-        );
+        let named = named(NAME, &instance, &parameters);
         Ok(match (parameters.framework, parameters.on_failure) {
             (Framework::ActorModel, _) => check(
                 named,
@@ -94,26 +86,19 @@ impl Entry for ThreePhaseCommitEntry {
                 |actors| &mut actors.properties,
                 engine,
                 options,
-                |actors, run| {
-                    let actions = run.steps.iter().map(|(action, _)| action);
-                    actions.map(|action| actors.format_action(action)).collect()
-                },
+                written_actions,
             ),
-            (Framework::System, OnFailure::Terminate) => check(
+            (Framework::System, OnFailure::Terminate) => check_system(
                 named,
                 || model(&parameters, protocol(&parameters, Published)),
-                |system| &mut system.properties,
                 engine,
                 options,
-                |system, run| system.sentences(run),
             ),
-            (Framework::System, OnFailure::DecideAlone) => check(
+            (Framework::System, OnFailure::DecideAlone) => check_system(
                 named,
                 || model(&parameters, protocol(&parameters, TimeoutsAlone)),
-                |system| &mut system.properties,
                 engine,
                 options,
-                |system, run| system.sentences(run),
             ),
         })
     }

@@ -2,9 +2,8 @@
 
 use std::convert::Infallible;
 
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command};
 use quorate::two_phase_commit::{Published, TwoPhaseCommit};
-use stateright::Model as _;
 
 use super::mutants::MUTANTS;
 use super::parameters::{Framework, Instance, ParameterFlags, Parameters, instances};
@@ -16,8 +15,8 @@ use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageErro
 use crate::checker::Options;
 use crate::cost::CostReport;
 use crate::entry::{
-    Claimed, check, check_mutant, instance, json, mutant, name_with_changes,
-    no_mutants_in_actor_model,
+    self, Claimed, check, check_mutant, check_system, instance, mutant, named,
+    no_mutants_in_actor_model, written_actions,
 };
 use crate::explorer;
 use crate::report::{CheckReport, Engine, MutantReport};
@@ -33,11 +32,8 @@ fn parameters(
     name: &str,
     flags: &ArgMatches,
 ) -> Result<(Instance<Parameters>, Parameters), UsageError> {
-    let instance = instance(NAME, name, instances())?;
-    let flags = ParameterFlags::from_arg_matches(flags).map_err(|e| UsageError(e.to_string()))?;
-    let parameters = flags.apply(instance.parameters.clone());
-    parameters.validate().map_err(UsageError)?;
-    Ok((instance, parameters))
+    let named = (NAME, name, instances());
+    entry::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
 }
 
 fn claimed<P: AnyTwoPhaseCommit>(parameters: &Parameters, protocol: P) -> Claimed<Model<P>> {
@@ -88,19 +84,13 @@ impl Entry for TwoPhaseCommitEntry {
         options: &Options<'_>,
     ) -> Result<CheckReport, UsageError> {
         let (instance, parameters) = parameters(instance, flags)?;
-        let named = (
-            NAME,
-            name_with_changes(&instance, &parameters),
-            json(&parameters),
-        );
+        let named = named(NAME, &instance, &parameters);
         Ok(match parameters.framework {
-            Framework::System => check(
+            Framework::System => check_system(
                 named,
                 || claimed(&parameters, protocol(&parameters, Published)),
-                |system| &mut system.properties,
                 engine,
                 options,
-                |system, run| system.sentences(run),
             ),
             Framework::ActorModel => check(
                 named,
@@ -108,10 +98,7 @@ impl Entry for TwoPhaseCommitEntry {
                 |actors| &mut actors.properties,
                 engine,
                 options,
-                |actors, run| {
-                    let actions = run.steps.iter().map(|(action, _)| action);
-                    actions.map(|action| actors.format_action(action)).collect()
-                },
+                written_actions,
             ),
         })
     }
