@@ -83,9 +83,6 @@ pub struct Pending<P: Protocol + ?Sized> {
 #[derive_where(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct HoldBack<P: Protocol + ?Sized> {
     pending: VecDeque<Pending<P>>,
-    /// How many of them are pending up to the last forced one, which is among them: every message and every output asks,
-    /// however many there are.
-    up_to_last_forced: usize,
 }
 
 impl<P: Protocol + ?Sized> HoldBack<P> {
@@ -130,10 +127,7 @@ impl<P: Protocol + ?Sized> HoldBack<P> {
             "{count} records reported durable, {} pending",
             self.pending.len()
         );
-        (0..count).map_while(|_| {
-            self.up_to_last_forced = self.up_to_last_forced.saturating_sub(1);
-            self.pending.pop_front()
-        })
+        (0..count).map_while(|_| self.pending.pop_front())
     }
 
     /// The pending records, oldest first.
@@ -157,14 +151,10 @@ impl<P: Protocol + ?Sized> HoldBack<P> {
             forced,
             releases: SmallVec::new(),
         });
-        if forced {
-            self.up_to_last_forced = self.pending.len();
-        }
     }
 
     /// What sends and outputs wait for.
     fn last_forced(&mut self) -> Option<&mut Pending<P>> {
-        let last = self.up_to_last_forced.checked_sub(1)?;
-        self.pending.get_mut(last)
+        self.pending.iter_mut().rfind(|pending| pending.forced)
     }
 }
