@@ -2,7 +2,7 @@
 //!
 //! A [`Protocol`] is rules and configuration. Its processes are plain values stepped by
 //! [`Protocol::step`], which only reads its arguments: time is a timer that fired, chance is an input.
-//! What a step wants done is a list of [`Effects`]; the [`HoldBack`] queue says when each may happen.
+//! What a step wants done it tells as [`Effects`]; the [`HoldBack`] queue says when each may happen.
 
 use std::fmt::{self, Debug};
 use std::hash::Hash;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 mod hold_back;
 
-pub use hold_back::{CarryOut, HoldBack, Pending, Release};
+pub use hold_back::{CarryOut, HoldBack, Holding, Pending, Release};
 
 /// A process of a protocol: its index, from zero.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -68,13 +68,13 @@ pub trait Protocol {
     /// The state of `me` before its [`Input::Start`].
     fn initial(&self, me: ProcessId) -> Self::State;
 
-    /// Takes one step of `me`: changes `state` and lists what is to be done, in order.
+    /// Takes one step of `me`: changes `state` and tells what is to be done, in order.
     fn step(
         &self,
         me: ProcessId,
         state: &mut Self::State,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     );
 
     /// The timers that are set in `state`, in order. A driver that follows
@@ -164,56 +164,60 @@ pub enum Effect<P: Protocol + ?Sized> {
     CancelTimer(P::Timer),
 }
 
-/// What a step wants done, in order. See [`Effect`] for the meaning of each.
-#[derive_where(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Effects<P: Protocol + ?Sized>(Vec<Effect<P>>);
+/// Who is told what a step wants done, in order: a list, or a driver that does it. See [`Effect`] for the meaning of each.
+pub trait Effects<P: Protocol + ?Sized> {
+    /// [`Effect::Persist`].
+    fn persist(&mut self, record: P::Record);
 
-impl<P: Protocol + ?Sized> Effects<P> {
-    /// No effects.
-    pub fn new() -> Self {
-        Self::default()
+    /// [`Effect::Append`].
+    fn append(&mut self, record: P::Record);
+
+    /// [`Effect::ReportDurable`].
+    fn report_durable(&mut self, position: u64);
+
+    /// [`Effect::Send`].
+    fn send(&mut self, to: ProcessId, message: P::Message);
+
+    /// [`Effect::Emit`].
+    fn emit(&mut self, output: P::Output);
+
+    /// [`Effect::SetTimer`].
+    fn set_timer(&mut self, timer: P::Timer);
+
+    /// [`Effect::CancelTimer`].
+    fn cancel_timer(&mut self, timer: P::Timer);
+
+    /// Any of these.
+    fn push(&mut self, effect: Effect<P>) {
+        match effect {
+            Effect::Persist(record) => self.persist(record),
+            Effect::Append(record) => self.append(record),
+            Effect::ReportDurable(position) => self.report_durable(position),
+            Effect::Send { to, message } => self.send(to, message),
+            Effect::Emit(output) => self.emit(output),
+            Effect::SetTimer(timer) => self.set_timer(timer),
+            Effect::CancelTimer(timer) => self.cancel_timer(timer),
+        }
     }
+}
 
-    /// Adds [`Effect::Persist`].
-    pub fn persist(&mut self, record: P::Record) {
-        self.0.push(Effect::Persist(record));
-    }
-
-    /// Adds [`Effect::Append`].
-    pub fn append(&mut self, record: P::Record) {
-        self.0.push(Effect::Append(record));
-    }
-
-    /// Adds [`Effect::ReportDurable`].
-    pub fn report_durable(&mut self, position: u64) {
-        self.0.push(Effect::ReportDurable(position));
-    }
-
-    /// Adds [`Effect::Send`].
-    pub fn send(&mut self, to: ProcessId, message: P::Message) {
-        self.0.push(Effect::Send { to, message });
-    }
-
-    /// Adds one [`Effect::Send`] of the same message to each of `to`.
+impl<P: Protocol + ?Sized> dyn Effects<P> + '_ {
+    /// One [`Effect::Send`] of the same message to each of `to`.
     pub fn send_all(&mut self, to: impl IntoIterator<Item = ProcessId>, message: &P::Message) {
         for to in to {
             self.send(to, message.clone());
         }
     }
+}
 
-    /// Adds [`Effect::Emit`].
-    pub fn emit(&mut self, output: P::Output) {
-        self.0.push(Effect::Emit(output));
-    }
+/// What a step wants done, as a list: for whoever looks at it first.
+#[derive_where(Clone, Debug, Default, Eq, PartialEq)]
+pub struct EffectList<P: Protocol + ?Sized>(Vec<Effect<P>>);
 
-    /// Adds [`Effect::SetTimer`].
-    pub fn set_timer(&mut self, timer: P::Timer) {
-        self.0.push(Effect::SetTimer(timer));
-    }
-
-    /// Adds [`Effect::CancelTimer`].
-    pub fn cancel_timer(&mut self, timer: P::Timer) {
-        self.0.push(Effect::CancelTimer(timer));
+impl<P: Protocol + ?Sized> EffectList<P> {
+    /// No effects.
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// The effects so far.
@@ -232,8 +236,36 @@ impl<P: Protocol + ?Sized> Effects<P> {
     }
 }
 
-impl<P: Protocol + ?Sized> From<Vec<Effect<P>>> for Effects<P> {
-    fn from(effects: Vec<Effect<P>>) -> Self {
-        Self(effects)
+impl<P: Protocol + ?Sized> Effects<P> for EffectList<P> {
+    fn persist(&mut self, record: P::Record) {
+        self.push(Effect::Persist(record));
+    }
+
+    fn append(&mut self, record: P::Record) {
+        self.push(Effect::Append(record));
+    }
+
+    fn report_durable(&mut self, position: u64) {
+        self.push(Effect::ReportDurable(position));
+    }
+
+    fn send(&mut self, to: ProcessId, message: P::Message) {
+        self.push(Effect::Send { to, message });
+    }
+
+    fn emit(&mut self, output: P::Output) {
+        self.push(Effect::Emit(output));
+    }
+
+    fn set_timer(&mut self, timer: P::Timer) {
+        self.push(Effect::SetTimer(timer));
+    }
+
+    fn cancel_timer(&mut self, timer: P::Timer) {
+        self.push(Effect::CancelTimer(timer));
+    }
+
+    fn push(&mut self, effect: Effect<P>) {
+        self.0.push(effect);
     }
 }

@@ -11,8 +11,8 @@ use stateright::Model;
 /// nothing.
 #[derive(Clone, Copy)]
 struct Script {
-    asked: fn(&mut Effects<Script>),
-    reported: fn(&mut Effects<Script>, u64),
+    asked: fn(&mut dyn Effects<Script>),
+    reported: fn(&mut dyn Effects<Script>, u64),
 }
 
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -36,7 +36,13 @@ impl Protocol for Script {
     fn initial(&self, _: ProcessId) -> Vec<u8> {
         Vec::new()
     }
-    fn step(&self, _: ProcessId, _: &mut Vec<u8>, input: Input<Self>, effects: &mut Effects<Self>) {
+    fn step(
+        &self,
+        _: ProcessId,
+        _: &mut Vec<u8>,
+        input: Input<Self>,
+        effects: &mut dyn Effects<Self>,
+    ) {
         match input {
             Input::Submit(()) => (self.asked)(effects),
             Input::Durable(position) => (self.reported)(effects, position),
@@ -217,7 +223,7 @@ fn a_state_that_another_system_has_made_is_stepped_by_the_rules_of_the_system_th
         System::new(script, Ask, environment)
     };
     let one = system(script(|effects| effects.emit(1)), Disk::Atomic);
-    let persists: fn(&mut Effects<Script>) = |effects| {
+    let persists: fn(&mut dyn Effects<Script>) = |effects| {
         effects.persist(2);
         effects.emit(2);
     };

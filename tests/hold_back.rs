@@ -1,9 +1,16 @@
 //! The hold-back queue against its definition: an effect may happen when all forced records before it are
 //! durable; a report, when all records before it are.
 
+use std::time::{Duration, Instant};
+
 use proptest::prelude::*;
-use quorate::protocol::{Effect, HoldBack, ProcessId, Release};
-use quorate::two_phase_commit::{Message, Output, Record, Timer, TransactionId, TwoPhaseCommit};
+use quorate::protocol::{CarryOut, Effect, HoldBack, Input, ProcessId, Release};
+use quorate::runtime::{Outside, Process};
+use quorate::storage::Batch;
+use quorate::two_phase_commit::{
+    COORDINATOR, Durable, Message, Output, Record, Request, Timer, TransactionId, TwoPhaseCommit,
+    Vote,
+};
 
 type Queue = HoldBack<TwoPhaseCommit>;
 
@@ -214,4 +221,126 @@ fn a_driver_that_has_lost_count_of_its_disk_is_stopped() {
     let mut queue = Queue::new();
     released(&mut queue, effect(Kind::Forced, 0));
     let _ = queue.durable(2);
+}
+
+/// A driver that notes when timers are set and cancelled.
+#[derive(Default)]
+struct Watch(Vec<(Timer, bool)>);
+
+impl CarryOut<TwoPhaseCommit> for Watch {
+    fn send(&mut self, _: ProcessId, _: Message) {}
+
+    fn emit(&mut self, _: Output) {}
+
+    fn report_durable(&mut self, _: u64) {}
+
+    fn set_timer(&mut self, timer: Timer) {
+        self.0.push((timer, true));
+    }
+
+    fn cancel_timer(&mut self, timer: Timer) {
+        self.0.push((timer, false));
+    }
+}
+
+#[test]
+fn timers_wait_for_no_record() {
+    let (mut queue, mut watch) = (Queue::new(), Watch::default());
+    let kinds = [Kind::Forced, Kind::SetTimer, Kind::Lazy, Kind::CancelTimer];
+    for (number, kind) in kinds.into_iter().enumerate() {
+        queue.push(effect(kind, number), &mut watch);
+    }
+    let timer = |number| Timer::Inquire(name(number));
+    assert_eq!(watch.0, [(timer(1), true), (timer(3), false)]);
+}
+
+/// What the runtime's process has done: what it has sent and told, and which timers it has set; and, if it is watched, what
+/// it was about to do.
+struct Noted {
+    is_watched: bool,
+    done: Vec<String>,
+}
+
+impl Outside<TwoPhaseCommit> for Noted {
+    fn send(&mut self, to: ProcessId, message: Message) {
+        self.done.push(format!("send {message:?} to {to:?}"));
+    }
+
+    fn emit(&mut self, output: Output) {
+        self.done.push(format!("tell {output:?}"));
+    }
+
+    fn duration(&mut self, timer: &Timer) -> Duration {
+        self.done.push(format!("set {timer:?}"));
+        Duration::from_secs(1)
+    }
+
+    fn step(&mut self, input: &Input<TwoPhaseCommit>, effects: &[Effect<TwoPhaseCommit>]) {
+        self.done.push(format!("shown {input:?} {effects:?}"));
+    }
+
+    fn durable(&mut self, count: usize) {
+        self.done.push(format!("{count} durable"));
+    }
+
+    fn watches(&self) -> bool {
+        self.is_watched
+    }
+}
+
+/// What a coordinator does that commits a transaction of one participant, step by step.
+fn commits(is_watched: bool) -> Vec<Vec<String>> {
+    let done = Vec::new();
+    let mut outside = Noted { is_watched, done };
+    let now = Instant::now();
+    let protocol = TwoPhaseCommit::new(1).expect("a sensible number");
+    let transaction = TransactionId {
+        epoch: 1,
+        number: 1,
+    };
+    let empty = Durable::default();
+    let mut process = Process::start(protocol, COORDINATOR, empty, now, &mut outside);
+    let participant = ProcessId(1);
+    let vote = Message::Vote {
+        transaction,
+        vote: Vote::Yes,
+    };
+    let inputs = [
+        Input::Submit(Request::Begin),
+        Input::Submit(Request::Commit {
+            transaction,
+            participants: [participant].into(),
+        }),
+        Input::Receive {
+            from: participant,
+            message: vote,
+        },
+        Input::Receive {
+            from: participant,
+            message: Message::Acknowledge { transaction },
+        },
+    ];
+    let mut steps = vec![std::mem::take(&mut outside.done)];
+    for input in inputs {
+        process.step(input, now, &mut outside);
+        steps.push(std::mem::take(&mut outside.done));
+        let given = process.give(&mut Batch::new()).expect("records encode");
+        process.durable(given, now, &mut outside);
+        steps.push(std::mem::take(&mut outside.done));
+    }
+    steps
+}
+
+#[test]
+fn a_process_does_the_same_whether_it_is_watched_or_not_and_is_shown_before() {
+    let is_shown = |done: &String| done.starts_with("shown");
+    let (unwatched, mut watched) = (commits(false), commits(true));
+    assert!(unwatched.concat().len() > 10, "{unwatched:#?}");
+    assert!(!unwatched.concat().iter().any(is_shown));
+    // Every other step is one of the disk.
+    for step in watched.iter_mut().skip(1).step_by(2) {
+        assert!(is_shown(&step.remove(0)));
+    }
+    assert!(is_shown(&watched[0].remove(0)));
+    assert_eq!(watched, unwatched);
 }

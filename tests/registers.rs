@@ -2,7 +2,7 @@
 //! them, and bugs, are in `cargo models`.
 
 use quorate::paxos;
-use quorate::protocol::{Effect, Effects, Input, ProcessId, Protocol};
+use quorate::protocol::{Effect, EffectList, Input, ProcessId, Protocol};
 use quorate::registers::{Message, Output, Register, Registers, Request, Role};
 use quorate_models::register::Value;
 use quorate_models::registers::parameters::Parameters;
@@ -81,7 +81,7 @@ fn forgetting_spent_messages_loses_nothing_where_its_disk_is_late_and_somebody_r
 fn registers_have_nothing_to_do_with_each_other() {
     let protocol = registers();
     let mut state = protocol.initial(ProcessId(0));
-    let mut effects = Effects::new();
+    let mut effects = EffectList::new();
     for (ticket, name) in (1..).zip(["a", "b"]) {
         let (name, value) = (name.to_owned(), 1);
         let write = Request::Write {
@@ -122,7 +122,7 @@ fn registers_have_nothing_to_do_with_each_other() {
 fn a_register_that_is_only_read_leaves_nothing_behind() {
     let protocol = registers();
     let mut state = protocol.initial(ProcessId(0));
-    let mut effects = Effects::new();
+    let mut effects = EffectList::new();
     let (ticket, name) = (1, NAME.to_owned());
     let read = Request::Read { ticket, name };
     protocol.step(ProcessId(0), &mut state, Input::Submit(read), &mut effects);

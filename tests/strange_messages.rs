@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use quorate::atomic_commit::{self, COORDINATOR, TransactionId};
 use quorate::ledger::{self, Change, Ledger};
 use quorate::paxos::{self, Paxos, Quorums};
-use quorate::protocol::{Effect, Effects, Input, ProcessId, Protocol};
+use quorate::protocol::{Effect, EffectList, Input, ProcessId, Protocol};
 use quorate::raft::{self, Entry, Limits, Origin, Raft, StateMachine};
 use quorate::registers::{self, Registers};
 use quorate::three_phase_commit::ThreePhaseCommit;
@@ -66,7 +66,7 @@ impl<'a, P: Protocol> Processes<'a, P> {
     }
 
     fn step(&mut self, me: ProcessId, input: Input<P>) {
-        let mut effects = Effects::new();
+        let mut effects = EffectList::new();
         self.protocol
             .step(me, &mut self.states[me.index()], input, &mut effects);
         let mut durable = Vec::new();

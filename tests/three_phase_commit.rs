@@ -3,7 +3,7 @@
 mod harness;
 
 use harness::{Cluster, Envelope, ONE, TWO, id, ids};
-use quorate::protocol::{Effects, Input, ProcessId, Protocol};
+use quorate::protocol::{EffectList, Input, ProcessId, Protocol};
 use quorate::three_phase_commit::{
     COORDINATOR, Decision, Message, Output, Progress, Record, Refusal, Request, Standing,
     ThreePhaseCommit, Timer, TransactionId, Vote,
@@ -368,7 +368,7 @@ fn a_timer_that_is_not_set_fires_too_late_and_changes_nothing() {
     let before = cluster.node(1).state.clone();
     // It waits for the coordinator, and not for another participant.
     let mut state = before.clone().expect("a live process");
-    let mut effects = Effects::new();
+    let mut effects = EffectList::new();
     let late = Input::Timeout(suspect(transaction, TWO));
     cluster.protocol.step(ONE, &mut state, late, &mut effects);
     assert!(Some(state) == before);

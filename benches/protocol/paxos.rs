@@ -26,7 +26,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use fastrand::Rng;
 use quorate::paxos::{Message, Output, Paxos, Quorums, Request, State, Timer};
 use quorate::protocol::{
-    Data, Effect, Effects, HoldBack, Input, Pending, ProcessId, Protocol, Release,
+    Data, Effect, EffectList, HoldBack, Input, Pending, ProcessId, Protocol, Release,
 };
 
 const ACCEPTORS: usize = 3;
@@ -42,7 +42,7 @@ struct Envelope<V> {
 struct Cluster<V: Data> {
     paxos: Paxos<V>,
     processes: Vec<Process<V>>,
-    effects: Effects<Paxos<V>>,
+    effects: EffectList<Paxos<V>>,
     /// What arrives in the next round.
     in_flight: Vec<Envelope<V>>,
     /// Empty: the space of an earlier round, to be used again.
@@ -101,7 +101,7 @@ impl<V: Data> Cluster<V> {
         let mut cluster = Self {
             processes: processes.collect(),
             paxos,
-            effects: Effects::new(),
+            effects: EffectList::new(),
             in_flight: Vec::new(),
             spare: Vec::new(),
             released: Vec::new(),

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 
 use bytes::Bytes;
 use derive_where::derive_where;
-use quorate::protocol::{CarryOut, Data, Effects, HoldBack, Input, Pending, ProcessId, Protocol};
+use quorate::protocol::{CarryOut, Data, HoldBack, Input, Pending, ProcessId, Protocol};
 use quorate::raft::{
     Entry, Limits, Message, Output, Raft, Request, Role, State, StateMachine, Timer,
 };
@@ -188,7 +188,6 @@ impl<R> Rounds<R> {
 pub struct Cluster<C: Command> {
     raft: Raft<Checksum<C>>,
     servers: Vec<Server<C>>,
-    effects: Effects<Raft<Checksum<C>>>,
     in_flight: VecDeque<(ProcessId, ProcessId, Message<Checksum<C>>)>,
 }
 
@@ -208,7 +207,6 @@ impl<C: Command> Cluster<C> {
         let mut cluster = Self {
             servers: servers.collect(),
             raft,
-            effects: Effects::new(),
             in_flight: VecDeque::new(),
         };
         for id in ids() {
@@ -224,15 +222,13 @@ impl<C: Command> Cluster<C> {
     /// Steps a server and does what it wants done, as a driver must. Timers never fire.
     fn step(&mut self, me: ProcessId, input: Input<Raft<Checksum<C>>>) {
         let Server { state, hold_back } = &mut self.servers[me.index()];
-        self.raft.step(me, state, input, &mut self.effects);
         let mut driver = Driver {
             me,
             in_flight: &mut self.in_flight,
             durable: None,
         };
-        for effect in self.effects.drain() {
-            hold_back.push(effect, &mut driver);
-        }
+        let effects = &mut hold_back.taking(&mut driver);
+        self.raft.step(me, state, input, effects);
         let pending = hold_back.len();
         for Pending { releases, .. } in hold_back.durable(pending) {
             for release in releases {
@@ -270,6 +266,10 @@ impl<C: Command> CarryOut<Raft<Checksum<C>>> for Driver<'_, C> {
     fn report_durable(&mut self, position: u64) {
         self.durable = Some(position);
     }
+
+    fn set_timer(&mut self, _: Timer) {}
+
+    fn cancel_timer(&mut self, _: Timer) {}
 }
 
 impl<C: Command> Replicas<C> for Cluster<C> {

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use derive_where::derive_where;
-use quorate::protocol::{Effect, Effects, Input, ProcessId, Protocol};
+use quorate::protocol::{Effect, EffectList, Input, ProcessId, Protocol};
 use stateright::actor::{Actor, Id, Out, model_timeout};
 
 /// Whether a timer that is set may fire: a bound of the model.
@@ -76,7 +76,7 @@ impl<P: Protocol> ProcessActor<P> {
         };
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let mut effects = Effects::new();
+            let mut effects = EffectList::new();
             self.protocol
                 .step(self.me, &mut state.process, input, &mut effects);
             for effect in effects.take() {

@@ -7,7 +7,7 @@
 use std::fmt::{self, Debug};
 
 use derive_where::derive_where;
-use quorate::protocol::{Effect, Effects, Input, ProcessId, Protocol};
+use quorate::protocol::{Effect, EffectList, Effects, Input, ProcessId, Protocol};
 
 use crate::catalogue::MutantSummary;
 
@@ -90,14 +90,14 @@ impl<P: Protocol> Protocol for Mutated<P> {
         me: ProcessId,
         state: &mut P::State,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let mut input = inner_input(input);
         if let (Input::Start(durable), Some(rewrite)) = (&mut input, self.recovered) {
             rewrite(me, durable);
         }
         let before = self.effects.map(|_| state.clone());
-        let mut wanted = Effects::new();
+        let mut wanted = EffectList::new();
         self.protocol.step(me, state, input, &mut wanted);
         let mut wanted = wanted.take();
         if let (Some(rewrite), Some(before)) = (self.effects, before) {
@@ -106,9 +106,9 @@ impl<P: Protocol> Protocol for Mutated<P> {
         wanted.retain(
             |effect| !matches!(effect, Effect::SetTimer(timer) if self.is_forgotten(timer)),
         );
-        let mut all = effects.take();
-        all.extend(wanted.into_iter().map(outer_effect));
-        *effects = Effects::from(all);
+        for effect in wanted {
+            effects.push(outer_effect(effect));
+        }
     }
 
     fn timers(&self, state: &P::State) -> Vec<P::Timer> {

@@ -39,7 +39,7 @@ impl Coordinator {
     pub(super) fn told<P: AtomicCommit>(
         &mut self,
         output: atomic_commit::Output,
-        effects: &mut Effects<Ledger<P>>,
+        effects: &mut dyn Effects<Ledger<P>>,
     ) {
         let atomic_commit::Output::Decided(transaction, decision) = output else {
             return;
@@ -69,7 +69,11 @@ impl Coordinator {
 
 impl Transfer {
     /// Has those work that have not, as far as it knows: something may have been lost.
-    fn ask<P: AtomicCommit>(&self, transaction: TransactionId, effects: &mut Effects<Ledger<P>>) {
+    fn ask<P: AtomicCommit>(
+        &self,
+        transaction: TransactionId,
+        effects: &mut dyn Effects<Ledger<P>>,
+    ) {
         for shard in &self.working {
             let changes = self.parts[shard].clone();
             let work = Message::Work {
@@ -87,7 +91,7 @@ impl<P: AtomicCommit> Ledger<P> {
     pub(super) fn resend(
         coordinator: &Coordinator,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let transfer = coordinator.transfers.get(&transaction);
         if let Some(transfer) = transfer.filter(|transfer| !transfer.working.is_empty()) {
@@ -102,7 +106,7 @@ impl<P: AtomicCommit> Ledger<P> {
         coordinator: &mut Coordinator,
         commitment: &mut P::State,
         request: Request,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let (ticket, changes) = match request {
             Request::Transfer { ticket, changes } => (ticket, changes),
@@ -142,7 +146,7 @@ impl<P: AtomicCommit> Ledger<P> {
         commitment: &mut P::State,
         from: ProcessId,
         message: Message<P::Message>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let request = match message {
             Message::Worked { transaction } => {

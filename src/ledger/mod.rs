@@ -35,7 +35,7 @@ use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_commit::{self, COORDINATOR, Decision, TransactionId};
-use crate::protocol::{Effect, Effects, Input, ProcessId, Protocol};
+use crate::protocol::{Effect, EffectList, Effects, Input, ProcessId, Protocol};
 
 mod client;
 mod coordinator;
@@ -268,9 +268,9 @@ impl<P: AtomicCommit> Ledger<P> {
         me: ProcessId,
         commitment: &mut P::State,
         input: Input<P>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) -> Vec<atomic_commit::Output> {
-        let mut own = Effects::new();
+        let mut own = EffectList::new();
         self.commitment.step(me, commitment, input, &mut own);
         let mut told = Vec::new();
         for effect in own.drain() {
@@ -324,7 +324,7 @@ impl<P: AtomicCommit> Protocol for Ledger<P> {
         me: ProcessId,
         state: &mut Self::State,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let State { commitment, role } = state;
         let input = match input {
@@ -463,7 +463,7 @@ impl Role {
     fn told<P: AtomicCommit>(
         &mut self,
         told: Vec<atomic_commit::Output>,
-        effects: &mut Effects<Ledger<P>>,
+        effects: &mut dyn Effects<Ledger<P>>,
     ) {
         for output in told {
             match self {

@@ -54,7 +54,10 @@ impl Shard {
     }
 
     /// What nobody has promised is gone, as commitment takes it.
-    pub(super) fn drop_unprepared<P: AtomicCommit>(&mut self, effects: &mut Effects<Ledger<P>>) {
+    pub(super) fn drop_unprepared<P: AtomicCommit>(
+        &mut self,
+        effects: &mut dyn Effects<Ledger<P>>,
+    ) {
         let unprepared: Vec<_> = self.at_work().collect();
         for transaction in unprepared {
             self.unlock(transaction);
@@ -65,7 +68,7 @@ impl Shard {
     pub(super) fn told<P: AtomicCommit>(
         &mut self,
         output: atomic_commit::Output,
-        effects: &mut Effects<Ledger<P>>,
+        effects: &mut dyn Effects<Ledger<P>>,
     ) {
         match output {
             atomic_commit::Output::Prepared(transaction) => {
@@ -149,7 +152,7 @@ impl<P: AtomicCommit> Ledger<P> {
         shard: &mut Shard,
         commitment: &mut P::State,
         message: Message<P::Message>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match message {
             Message::Work {
@@ -188,7 +191,7 @@ impl<P: AtomicCommit> Ledger<P> {
         commitment: &mut P::State,
         transaction: TransactionId,
         changes: Vec<Change>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) -> Result<(), Obstacle> {
         if shard.work.contains_key(&transaction) {
             return Ok(());
@@ -226,7 +229,7 @@ impl<P: AtomicCommit> Ledger<P> {
         me: ProcessId,
         shard: &Shard,
         request: Request,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         effects.emit(match request {
             Request::Balance { ticket, account } => {

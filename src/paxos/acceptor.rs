@@ -20,7 +20,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         &self,
         acceptor: &mut Acceptor<V>,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match input {
             Input::Start(durable) => {
@@ -54,7 +54,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         acceptor: &mut Acceptor<V>,
         from: ProcessId,
         ballot: Ballot,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         if !self.rules.promises(acceptor.promised, ballot) {
             return reject(acceptor, from, ballot, effects);
@@ -72,7 +72,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         from: ProcessId,
         ballot: Ballot,
         value: V,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let accepted = acceptor.accepted.as_ref().map(|(ballot, _)| *ballot);
         if !self.rules.accepts(acceptor.promised, accepted, ballot) {
@@ -93,7 +93,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         phase: Phase,
         acceptor: &mut Acceptor<V>,
         ballot: Ballot,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let promised = self.rules.promised(phase, acceptor.promised, ballot);
         if promised != acceptor.promised {
@@ -107,7 +107,7 @@ fn reject<V: Data, R: Rules>(
     acceptor: &Acceptor<V>,
     from: ProcessId,
     ballot: Ballot,
-    effects: &mut Effects<Paxos<V, R>>,
+    effects: &mut dyn Effects<Paxos<V, R>>,
 ) {
     if let Some(promised) = acceptor.promised {
         effects.send(from, Message::Rejected { ballot, promised });

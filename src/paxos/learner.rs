@@ -41,7 +41,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         me: ProcessId,
         learner: &mut Learner<V>,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match input {
             Input::Receive { from, message } => match message {
@@ -92,7 +92,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         learner: &mut Learner<V>,
         acceptor: usize,
         vote: Vote<V>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let votes = match learner {
             Learner::Counting(votes) => votes,
@@ -122,7 +122,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
     }
 
     /// It is chosen. Proposers may rest.
-    fn learn(&self, learner: &mut Learner<V>, value: V, effects: &mut Effects<Self>) {
+    fn learn(&self, learner: &mut Learner<V>, value: V, effects: &mut dyn Effects<Self>) {
         effects.emit(Output::Chosen(value.clone()));
         let decision = Message::Decision {
             value: value.clone(),

@@ -344,7 +344,7 @@ impl<V: Data, R: Rules> Protocol for Paxos<V, R> {
         me: ProcessId,
         state: &mut State<V>,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         if let Input::Receive { message, .. } = &input
             && !message.is_possible()

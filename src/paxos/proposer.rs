@@ -70,7 +70,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         me: ProcessId,
         proposer: &mut Proposer<V>,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match input {
             Input::Start(durable) => {
@@ -103,7 +103,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         me: ProcessId,
         proposer: &mut Proposer<V>,
         value: V,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match (&proposer.progress, &proposer.campaign) {
             (Progress::Decided { value }, _) => effects.emit(Output::Chosen(value.clone())),
@@ -123,7 +123,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         proposer: &mut Proposer<V>,
         proposal: V,
         heard: Option<Ballot>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let ballot = self.rules.ballot(proposer.ballot(), heard, me);
         effects.persist(Record::Campaign {
@@ -145,7 +145,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         proposer: &mut Proposer<V>,
         from: ProcessId,
         message: Message<V>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let current = proposer.ballot();
         match message {
@@ -192,7 +192,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         proposer: &mut Proposer<V>,
         acceptor: usize,
         accepted: Option<Vote<V>>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Progress::Preparing { promises, adopted } = &mut proposer.progress else {
             return;
@@ -211,7 +211,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
     }
 
     /// Phase 2a, when a quorum has promised.
-    fn check_promises(&self, proposer: &mut Proposer<V>, effects: &mut Effects<Self>) {
+    fn check_promises(&self, proposer: &mut Proposer<V>, effects: &mut dyn Effects<Self>) {
         let Progress::Preparing { promises, adopted } = &proposer.progress else {
             return;
         };
@@ -234,7 +234,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
     }
 
     /// Says again what may have been lost.
-    fn resend(&self, proposer: &Proposer<V>, effects: &mut Effects<Self>) {
+    fn resend(&self, proposer: &Proposer<V>, effects: &mut dyn Effects<Self>) {
         let Some(ballot) = proposer.ballot() else {
             return;
         };

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use derive_where::derive_where;
 use smallvec::SmallVec;
 
-use super::{Effect, ProcessId, Protocol};
+use super::{Effect, Effects, ProcessId, Protocol};
 
 /// Something that may happen now.
 #[derive_where(Clone, Debug, Eq, Hash, PartialEq)]
@@ -36,6 +36,10 @@ pub trait CarryOut<P: Protocol + ?Sized> {
     /// Steps the process with [`Input::Durable`](super::Input::Durable) of this position, after everything else that is
     /// carried out with it.
     fn report_durable(&mut self, position: u64);
+    /// Starts a timer, or starts it anew.
+    fn set_timer(&mut self, timer: P::Timer);
+    /// Stops a timer.
+    fn cancel_timer(&mut self, timer: P::Timer);
 }
 
 impl<P: Protocol + ?Sized> Release<P> {
@@ -49,7 +53,7 @@ impl<P: Protocol + ?Sized> Release<P> {
     }
 }
 
-/// Carries nothing out: for whoever looks at it first.
+/// Carries nothing out: for whoever looks at it first. Timers, which are never held back, such a one sees among the effects.
 impl<P: Protocol + ?Sized> CarryOut<P> for Vec<Release<P>> {
     fn send(&mut self, to: ProcessId, message: P::Message) {
         self.push(Release::Send { to, message });
@@ -62,6 +66,10 @@ impl<P: Protocol + ?Sized> CarryOut<P> for Vec<Release<P>> {
     fn report_durable(&mut self, position: u64) {
         self.push(Release::Durable(position));
     }
+
+    fn set_timer(&mut self, _: P::Timer) {}
+
+    fn cancel_timer(&mut self, _: P::Timer) {}
 }
 
 /// A record that is not known to be durable.
@@ -91,28 +99,17 @@ impl<P: Protocol + ?Sized> HoldBack<P> {
         Self::default()
     }
 
-    /// Takes in one effect, and has carried out what may happen now; timers are never held back and
-    /// are the driver's to carry out before it calls this.
-    #[inline]
-    pub fn push(&mut self, effect: Effect<P>, driver: &mut impl CarryOut<P>) {
-        // A release is made of what is held back only: a message is large.
-        match effect {
-            Effect::Persist(record) => self.write(record, true),
-            Effect::Append(record) => self.write(record, false),
-            Effect::ReportDurable(position) => match self.pending.back_mut() {
-                Some(last) => last.releases.push(Release::Durable(position)),
-                None => driver.report_durable(position),
-            },
-            Effect::Send { to, message } => match self.last_forced() {
-                Some(last) => last.releases.push(Release::Send { to, message }),
-                None => driver.send(to, message),
-            },
-            Effect::Emit(output) => match self.last_forced() {
-                Some(last) => last.releases.push(Release::Emit(output)),
-                None => driver.emit(output),
-            },
-            Effect::SetTimer(_) | Effect::CancelTimer(_) => {}
+    /// Takes in what a step wants done, and has carried out what may happen now.
+    pub fn taking<'a, D: CarryOut<P>>(&'a mut self, driver: &'a mut D) -> Holding<'a, P, D> {
+        Holding {
+            hold_back: self,
+            driver,
         }
+    }
+
+    /// Takes in one effect, and has carried out what may happen now.
+    pub fn push(&mut self, effect: Effect<P>, driver: &mut impl CarryOut<P>) {
+        self.taking(driver).push(effect);
     }
 
     /// Reports that the `count` oldest pending records have become durable. Returns them, oldest
@@ -156,5 +153,52 @@ impl<P: Protocol + ?Sized> HoldBack<P> {
     /// What sends and outputs wait for.
     fn last_forced(&mut self) -> Option<&mut Pending<P>> {
         self.pending.iter_mut().rfind(|pending| pending.forced)
+    }
+}
+
+/// A hold-back queue that takes in what a step wants done, and a driver that carries out what may happen now.
+#[derive(Debug)]
+pub struct Holding<'a, P: Protocol + ?Sized, D> {
+    hold_back: &'a mut HoldBack<P>,
+    driver: &'a mut D,
+}
+
+// A release is made of what is held back only: a message is large.
+impl<P: Protocol + ?Sized, D: CarryOut<P>> Effects<P> for Holding<'_, P, D> {
+    fn persist(&mut self, record: P::Record) {
+        self.hold_back.write(record, true);
+    }
+
+    fn append(&mut self, record: P::Record) {
+        self.hold_back.write(record, false);
+    }
+
+    fn report_durable(&mut self, position: u64) {
+        match self.hold_back.pending.back_mut() {
+            Some(last) => last.releases.push(Release::Durable(position)),
+            None => self.driver.report_durable(position),
+        }
+    }
+
+    fn send(&mut self, to: ProcessId, message: P::Message) {
+        match self.hold_back.last_forced() {
+            Some(last) => last.releases.push(Release::Send { to, message }),
+            None => self.driver.send(to, message),
+        }
+    }
+
+    fn emit(&mut self, output: P::Output) {
+        match self.hold_back.last_forced() {
+            Some(last) => last.releases.push(Release::Emit(output)),
+            None => self.driver.emit(output),
+        }
+    }
+
+    fn set_timer(&mut self, timer: P::Timer) {
+        self.driver.set_timer(timer);
+    }
+
+    fn cancel_timer(&mut self, timer: P::Timer) {
+        self.driver.cancel_timer(timer);
     }
 }

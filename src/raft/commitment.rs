@@ -12,7 +12,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         me: ProcessId,
         state: &mut State<M>,
         index: Index,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) -> bool {
         if index <= state.commit {
             return false;
@@ -59,7 +59,12 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
     }
 
     /// Commits up to this index, and applies what is new. A leader replies.
-    pub(super) fn advance(&self, state: &mut State<M>, index: Index, effects: &mut Effects<Self>) {
+    pub(super) fn advance(
+        &self,
+        state: &mut State<M>,
+        index: Index,
+        effects: &mut dyn Effects<Self>,
+    ) {
         let State {
             term: by,
             log,

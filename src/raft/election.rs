@@ -15,7 +15,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         &self,
         state: &mut State<M>,
         durable: Durable<M>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         if let Some(snapshot) = &durable.snapshot {
             let applied = Applied::restore(&snapshot.chunks);
@@ -35,7 +35,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         &self,
         state: &mut State<M>,
         heard: Term,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) -> bool {
         let term = self.rules.term(state.term, heard);
         if term == state.term {
@@ -52,7 +52,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         &self,
         state: &mut State<M>,
         leader: Option<ProcessId>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         if let Role::Follower(follower) = &mut state.role {
             if follower.leader != leader {
@@ -82,7 +82,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         &self,
         me: ProcessId,
         state: &mut State<M>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         if matches!(state.role, Role::Leader(_)) {
             return;
@@ -109,7 +109,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         candidate: ProcessId,
         (term, last): (Term, Position),
         is_new_term: bool,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let rules = &self.rules;
         let granted = rules.may_vote(state.term, term, state.voted_for, candidate)
@@ -134,7 +134,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         me: ProcessId,
         state: &mut State<M>,
         voter: ProcessId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         if let Role::Candidate { votes } = &mut state.role {
             votes.insert(voter);
@@ -142,7 +142,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         }
     }
 
-    fn count_votes(&self, me: ProcessId, state: &mut State<M>, effects: &mut Effects<Self>) {
+    fn count_votes(&self, me: ProcessId, state: &mut State<M>, effects: &mut dyn Effects<Self>) {
         let Role::Candidate { votes } = state.role else {
             return;
         };
@@ -158,7 +158,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
     }
 
     /// Begins its term with an entry that does nothing, and tells everybody.
-    fn lead(&self, me: ProcessId, state: &mut State<M>, effects: &mut Effects<Self>) {
+    fn lead(&self, me: ProcessId, state: &mut State<M>, effects: &mut dyn Effects<Self>) {
         let first = state.log.last().index + 1;
         state.role = Role::Leader(Leader {
             first,

@@ -445,7 +445,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         state: &mut State<M>,
         from: ProcessId,
         message: Message<M>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         // Nothing that strangers say counts, nor what a server seems to say to itself.
         let is_peer = from != me && self.configuration(state).voters.contains(from);
@@ -531,7 +531,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
 }
 
 /// Writes the term and the vote.
-fn save_term<M: StateMachine, R: Rules>(state: &State<M>, effects: &mut Effects<Raft<M, R>>) {
+fn save_term<M: StateMachine, R: Rules>(state: &State<M>, effects: &mut dyn Effects<Raft<M, R>>) {
     effects.persist(Record::Term {
         term: state.term,
         voted_for: state.voted_for,
@@ -572,7 +572,7 @@ impl<M: StateMachine, R: Rules> Protocol for Raft<M, R> {
         me: ProcessId,
         state: &mut State<M>,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match input {
             Input::Start(durable) => self.start(state, durable, effects),

@@ -30,7 +30,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         me: ProcessId,
         state: &mut State<M>,
         reads: Vec<(Ticket, M::Query)>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let max = self.limits.reads_max;
         let refusal = match &state.role {
@@ -64,7 +64,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         state: &mut State<M>,
         from: ProcessId,
         round: u64,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         if let Role::Leader(leader) = &mut state.role {
             let progress = &mut leader.progress[from.index()];
@@ -80,7 +80,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         &self,
         me: ProcessId,
         state: &mut State<M>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         if matches!(&state.role, Role::Leader(leader) if leader.reads.is_empty()) {
             return;

@@ -14,7 +14,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         me: ProcessId,
         state: &mut State<M>,
         entries: Vec<Entry<M::Command>>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let count = entries.len() as u64;
         let uncommitted = state.log.last().index.saturating_sub(state.commit);
@@ -43,7 +43,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         &self,
         state: &mut State<M>,
         batch: Batch<M::Command>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let after = state.log.last().index;
         state.log.append(batch.clone());
@@ -60,7 +60,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         me: ProcessId,
         state: &mut State<M>,
         index: Index,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         if let Role::Leader(leader) = &mut state.role {
             leader.durable = leader.durable.max(index);
@@ -73,7 +73,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         &self,
         me: ProcessId,
         state: &mut State<M>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         if matches!(state.role, Role::Leader(_)) {
             effects.set_timer(Timer::Heartbeat);
@@ -82,7 +82,12 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
     }
 
     /// Sends everybody something to answer.
-    pub(super) fn remind(&self, me: ProcessId, state: &mut State<M>, effects: &mut Effects<Self>) {
+    pub(super) fn remind(
+        &self,
+        me: ProcessId,
+        state: &mut State<M>,
+        effects: &mut dyn Effects<Self>,
+    ) {
         for server in self.others(me, state) {
             let Role::Leader(leader) = &state.role else {
                 return;
@@ -101,7 +106,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         &self,
         state: &mut State<M>,
         to: ProcessId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         loop {
             let Role::Leader(leader) = &state.role else {
@@ -121,7 +126,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         &self,
         state: &mut State<M>,
         to: ProcessId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Role::Leader(leader) = &mut state.role else {
             return;
@@ -158,7 +163,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
     }
 
     /// Says that it leads, and sends nothing else: the follower may be down.
-    fn send_heartbeat(&self, state: &mut State<M>, to: ProcessId, effects: &mut Effects<Self>) {
+    fn send_heartbeat(&self, state: &mut State<M>, to: ProcessId, effects: &mut dyn Effects<Self>) {
         let Role::Leader(leader) = &state.role else {
             return;
         };
@@ -181,7 +186,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         &self,
         state: &mut State<M>,
         to: ProcessId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Role::Leader(leader) = &state.role else {
             return;
@@ -210,7 +215,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         term: Term,
         rejected: Index,
         round: u64,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) -> bool {
         if term != state.term {
             let message = Message::NotAppended {
@@ -240,7 +245,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         (previous, entries): (Position, Entries<M::Command>),
         commit: Index,
         round: u64,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let last_new = previous.index + entries.len() as Index;
         let log = &mut state.log;
@@ -281,7 +286,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         from: ProcessId,
         last: Position,
         commit: Index,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let is_covered = last.index < state.log.before().index;
         if !is_covered && !self.rules.matches(state.log.term(last.index), last.term) {
@@ -298,7 +303,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         state: &mut State<M>,
         from: ProcessId,
         matched: Index,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Role::Leader(leader) = &mut state.role else {
             return;
@@ -327,7 +332,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         from: ProcessId,
         rejected: Index,
         (conflict, first): (Option<Term>, Index),
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Role::Leader(leader) = &mut state.role else {
             return;
@@ -363,7 +368,7 @@ fn disagree<M: StateMachine, R: Rules>(
     leader: ProcessId,
     index: Index,
     round: u64,
-    effects: &mut Effects<Raft<M, R>>,
+    effects: &mut dyn Effects<Raft<M, R>>,
 ) {
     let log = &state.log;
     let first = log.first_of_run(index);

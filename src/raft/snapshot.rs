@@ -56,7 +56,7 @@ impl<C> Log<C> {
 
 impl<M: StateMachine, R: Rules> Raft<M, R> {
     /// Puts a snapshot in the place of what was applied.
-    pub(super) fn compact(&self, state: &mut State<M>, effects: &mut Effects<Self>) {
+    pub(super) fn compact(&self, state: &mut State<M>, effects: &mut dyn Effects<Self>) {
         let index = state.commit;
         let Some(term) = state.log.term(index) else {
             return;
@@ -84,7 +84,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         &self,
         state: &mut State<M>,
         to: ProcessId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let (Role::Leader(leader), Some(snapshot)) = (&state.role, &state.snapshot) else {
             return;
@@ -113,7 +113,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         from: ProcessId,
         last: Position,
         next: u64,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let (Role::Leader(leader), Some(snapshot)) = (&mut state.role, &state.snapshot) else {
             return;
@@ -136,7 +136,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         last: Position,
         (number, chunks, chunk): (u64, u64, Chunk<M>),
         round: u64,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Role::Follower(follower) = &mut state.role else {
             return;
@@ -198,7 +198,12 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
     }
 
     /// A snapshot takes the place of what it covers.
-    fn install(&self, state: &mut State<M>, snapshot: Snapshot<M>, effects: &mut Effects<Self>) {
+    fn install(
+        &self,
+        state: &mut State<M>,
+        snapshot: Snapshot<M>,
+        effects: &mut dyn Effects<Self>,
+    ) {
         let last = snapshot.last;
         let Some(applied) = Applied::restore(&snapshot.chunks) else {
             return effects.emit(Output::Malformed { last });

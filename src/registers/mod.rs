@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 use crate::paxos::{
     self, AcceptorSet, ConfigurationError, Paxos, Phase, Published, Quorums, Rules, Vote,
 };
-use crate::protocol::{Data, Effect, Effects, Input, ProcessId, Protocol};
+use crate::protocol::{Data, Effect, EffectList, Effects, Input, ProcessId, Protocol};
 
 mod client;
 mod service;
@@ -300,10 +300,10 @@ impl<V: Data, R: Rules> Registers<V, R> {
         name: &Name,
         decree: &mut Decree<V>,
         (role, input): (Role, Input<Paxos<V, R>>),
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) -> Option<V> {
         let mut inputs = VecDeque::from([(role, input)]);
-        let mut own = Effects::new();
+        let mut own = EffectList::new();
         let mut chosen = None;
         while let Some((role, input)) = inputs.pop_front() {
             let process = self.process(me, role);
@@ -352,7 +352,7 @@ impl<V: Data, R: Rules> Registers<V, R> {
         me: ProcessId,
         name: &Name,
         durable: &paxos::Durable<V>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) -> Box<Decree<V>> {
         let roles = Role::ALL.map(|role| self.paxos.initial(self.process(me, role)));
         let waiting = BTreeMap::new();
@@ -370,8 +370,8 @@ impl<V: Data, R: Rules> Registers<V, R> {
         me: ProcessId,
         state: &mut State<V>,
         name: Name,
-        effects: &mut Effects<Self>,
-        does: impl FnOnce(&mut Decree<V>, &mut Effects<Self>) -> Option<V>,
+        effects: &mut dyn Effects<Self>,
+        does: impl FnOnce(&mut Decree<V>, &mut dyn Effects<Self>) -> Option<V>,
     ) {
         let mut decree = match state.remove(&name) {
             Some(Register::Open(decree)) => decree,
@@ -416,7 +416,7 @@ impl<V: Data, R: Rules> Registers<V, R> {
     }
 
     /// Its roles wait for nothing any more.
-    fn forget(&self, name: &Name, decree: &Decree<V>, effects: &mut Effects<Self>) {
+    fn forget(&self, name: &Name, decree: &Decree<V>, effects: &mut dyn Effects<Self>) {
         for timer in self.timers_of_roles(name, decree) {
             effects.cancel_timer(timer);
         }
@@ -447,7 +447,7 @@ impl<V: Data, R: Rules> Registers<V, R> {
         me: ProcessId,
         state: &mut State<V>,
         request: Request<V>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let (Request::Write { ticket, name, .. } | Request::Read { ticket, name }) = &request;
         if let Some(Register::Chosen(value)) = state.get(name) {
@@ -483,7 +483,7 @@ impl<V: Data, R: Rules> Registers<V, R> {
         name: &Name,
         decree: &mut Decree<V>,
         value: V,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) -> Option<V> {
         let propose = Input::Submit(paxos::Request::Propose(value));
         self.step_roles(me, name, decree, (Role::Proposer, propose), effects)
@@ -495,7 +495,7 @@ impl<V: Data, R: Rules> Registers<V, R> {
         state: &mut State<V>,
         node: ProcessId,
         message: Message<V>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match message {
             Message::Decree {
@@ -554,7 +554,7 @@ impl<V: Data, R: Rules> Registers<V, R> {
         decree: &mut Decree<V>,
         ticket: Ticket,
         vote: Option<Vote<V>>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(Waiting::Read { empty, accepted }) = decree.waiting.get_mut(&ticket) else {
             return;
@@ -578,7 +578,7 @@ impl<V: Data, R: Rules> Registers<V, R> {
         me: ProcessId,
         name: &Name,
         decree: &mut Decree<V>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) -> Option<V> {
         let mut known = decree.accepted();
         for (&ticket, waiting) in &decree.waiting {
@@ -641,7 +641,7 @@ impl<V: Data, R: Rules> Protocol for Registers<V, R> {
         me: ProcessId,
         state: &mut State<V>,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match input {
             Input::Start(Durable(registers)) => {

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::protocol::{CarryOut, Effect, Effects, HoldBack, Input, ProcessId, Protocol};
+use crate::protocol::{
+    CarryOut, Effect, EffectList, Effects, HoldBack, Input, ProcessId, Protocol,
+};
 use crate::storage::{self, Batch};
 
 use super::Timers;
@@ -36,7 +38,6 @@ pub struct Process<P: Protocol> {
     me: ProcessId,
     state: P::State,
     hold_back: HoldBack<P>,
-    effects: Effects<P>,
     timers: Timers<P::Timer>,
     /// How many of the pending records the disk was given.
     given: usize,
@@ -45,12 +46,14 @@ pub struct Process<P: Protocol> {
 }
 
 /// Carries out what is not held back.
-struct Carrier<'a, O> {
+struct Carrier<'a, P: Protocol, O> {
     outside: &'a mut O,
     reported: &'a mut VecDeque<u64>,
+    timers: &'a mut Timers<P::Timer>,
+    now: Instant,
 }
 
-impl<P: Protocol, O: Outside<P>> CarryOut<P> for Carrier<'_, O> {
+impl<P: Protocol, O: Outside<P>> CarryOut<P> for Carrier<'_, P, O> {
     fn send(&mut self, to: ProcessId, message: P::Message) {
         self.outside.send(to, message);
     }
@@ -61,6 +64,15 @@ impl<P: Protocol, O: Outside<P>> CarryOut<P> for Carrier<'_, O> {
 
     fn report_durable(&mut self, position: u64) {
         self.reported.push_back(position);
+    }
+
+    fn set_timer(&mut self, timer: P::Timer) {
+        let after = self.outside.duration(&timer);
+        self.timers.set(timer, self.now, after);
+    }
+
+    fn cancel_timer(&mut self, timer: P::Timer) {
+        self.timers.cancel(&timer);
     }
 }
 
@@ -78,7 +90,6 @@ impl<P: Protocol> Process<P> {
             protocol,
             me,
             hold_back: HoldBack::new(),
-            effects: Effects::new(),
             timers: Timers::default(),
             given: 0,
             reported: VecDeque::new(),
@@ -116,6 +127,8 @@ impl<P: Protocol> Process<P> {
         let mut carrier = Carrier {
             outside: &mut *outside,
             reported: &mut self.reported,
+            timers: &mut self.timers,
+            now,
         };
         for pending in self.hold_back.durable(count) {
             for release in pending.releases {
@@ -178,25 +191,22 @@ impl<P: Protocol> Process<P> {
 
     fn step_once(&mut self, input: Input<P>, now: Instant, outside: &mut impl Outside<P>) {
         let watched = outside.watches().then(|| input.clone());
-        let (me, state, effects) = (self.me, &mut self.state, &mut self.effects);
-        self.protocol.step(me, state, input, effects);
-        if let Some(input) = watched {
-            outside.step(&input, effects.as_slice());
-        }
-        for effect in effects.drain() {
-            match &effect {
-                Effect::SetTimer(timer) => {
-                    let after = outside.duration(timer);
-                    self.timers.set(timer.clone(), now, after);
-                }
-                Effect::CancelTimer(timer) => self.timers.cancel(timer),
-                _ => {}
-            }
-            let mut carrier = Carrier {
-                outside: &mut *outside,
-                reported: &mut self.reported,
-            };
-            self.hold_back.push(effect, &mut carrier);
-        }
+        let mut carrier = Carrier {
+            outside,
+            reported: &mut self.reported,
+            timers: &mut self.timers,
+            now,
+        };
+        let (me, state) = (self.me, &mut self.state);
+        let Some(watched) = watched else {
+            let effects = &mut self.hold_back.taking(&mut carrier);
+            return self.protocol.step(me, state, input, effects);
+        };
+        // It is shown before any of it is done.
+        let mut effects = EffectList::new();
+        self.protocol.step(me, state, input, &mut effects);
+        carrier.outside.step(&watched, effects.as_slice());
+        let mut holding = self.hold_back.taking(&mut carrier);
+        effects.drain().for_each(|effect| holding.push(effect));
     }
 }

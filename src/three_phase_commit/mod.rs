@@ -186,7 +186,13 @@ impl<R: Rules> ThreePhaseCommit<R> {
         (1..=self.participants).contains(&process.0)
     }
 
-    fn timeout(&self, me: ProcessId, state: &mut State, timer: Timer, effects: &mut Effects<Self>) {
+    fn timeout(
+        &self,
+        me: ProcessId,
+        state: &mut State,
+        timer: Timer,
+        effects: &mut dyn Effects<Self>,
+    ) {
         match timer {
             Timer::Deadline { transaction } => self.deadline(state, transaction, effects),
             Timer::Resend { transaction } => resend(state, transaction, effects),
@@ -262,7 +268,7 @@ impl<R: Rules> Protocol for ThreePhaseCommit<R> {
         me: ProcessId,
         state: &mut State,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         // Nobody but whoever comes up, without timers, changes those of more than one transaction.
         let transaction = transaction(&input);

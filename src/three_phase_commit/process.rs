@@ -203,7 +203,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         &self,
         state: &mut State,
         request: Request,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match request {
             Request::Begin => {
@@ -237,7 +237,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         &self,
         state: &mut State,
         request: Request,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match request {
             Request::Begin => {
@@ -266,7 +266,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         state: &mut State,
         transaction: TransactionId,
         participants: BTreeSet<ProcessId>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match state.standing(transaction) {
             Standing::Working => {}
@@ -312,7 +312,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         state: &mut State,
         from: ProcessId,
         message: Message,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         // Whoever takes no part has no say.
         if let Some(
@@ -397,7 +397,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         state: &mut State,
         transaction: TransactionId,
         participants: BTreeSet<ProcessId>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let standing = state.standing(transaction);
         let Some(vote) = self.rules.vote(standing) else {
@@ -438,7 +438,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         from: ProcessId,
         transaction: TransactionId,
         vote: Vote,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(Undecided {
             round: Some(Round::Votes { yes }),
@@ -472,7 +472,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         &self,
         state: &mut State,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         if let Some(undecided) = state.undecided(transaction)
             && let Some(Round::Votes { yes }) = &undecided.round
@@ -490,7 +490,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         me: ProcessId,
         state: &mut State,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(undecided) = state.undecided(transaction) else {
             return;
@@ -513,7 +513,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         state: &mut State,
         from: ProcessId,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(undecided) = state.undecided(transaction) else {
             // Whoever has decided says so.
@@ -538,7 +538,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         me: ProcessId,
         state: &mut State,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(undecided) = state.undecided(transaction) else {
             return;
@@ -560,7 +560,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         state: &mut State,
         transaction: TransactionId,
         decision: Decision,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(undecided) = state.undecided(transaction) else {
             return;
@@ -576,7 +576,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         state: &mut State,
         transaction: TransactionId,
         decision: Decision,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         effects.persist(record(transaction, decision));
         finish(state, transaction, decision, effects);
@@ -588,7 +588,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         &self,
         state: &mut State,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         self.settle(state, transaction, Decision::Abort, effects);
     }
@@ -600,7 +600,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         state: &mut State,
         transaction: TransactionId,
         decision: Decision,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match (decision, state.standing(transaction)) {
             (
@@ -637,7 +637,7 @@ fn finish<R: Rules>(
     state: &mut State,
     transaction: TransactionId,
     decision: Decision,
-    effects: &mut Effects<ThreePhaseCommit<R>>,
+    effects: &mut dyn Effects<ThreePhaseCommit<R>>,
 ) {
     effects.emit(Output::Decided(transaction, decision));
     let progress = match decision {
@@ -665,7 +665,7 @@ pub(super) fn decided(transaction: TransactionId, decision: Decision) -> Message
 fn refuse<R: Rules>(
     state: &State,
     transaction: TransactionId,
-    effects: &mut Effects<ThreePhaseCommit<R>>,
+    effects: &mut dyn Effects<ThreePhaseCommit<R>>,
 ) {
     let refusal = match state.standing(transaction) {
         Standing::Unknown | Standing::Working => Refusal::Unknown,

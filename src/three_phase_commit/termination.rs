@@ -18,7 +18,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         state: &mut State,
         transaction: TransactionId,
         process: ProcessId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(undecided) = state.undecided(transaction) else {
             return;
@@ -49,7 +49,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         me: ProcessId,
         state: &mut State,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(undecided) = state.undecided(transaction) else {
             return;
@@ -75,7 +75,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         state: &mut State,
         from: ProcessId,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match state.transactions.get(&transaction) {
             Some(Progress::Undecided(undecided)) => {
@@ -97,7 +97,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         me: ProcessId,
         state: &mut State,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(undecided) = state.undecided(transaction) else {
             return;
@@ -116,7 +116,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         state: &mut State,
         from: ProcessId,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match state.standing(transaction) {
             Standing::Uncertain | Standing::Committable => {
@@ -153,7 +153,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         me: ProcessId,
         state: &mut State,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(undecided) = state.undecided(transaction) else {
             return;
@@ -181,7 +181,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         me: ProcessId,
         state: &mut State,
         durable: Durable,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         if me == COORDINATOR {
             state.epoch = self.rules.epoch(durable.epoch);
@@ -216,7 +216,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         me: ProcessId,
         state: &mut State,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(Progress::Recovering { participants }) = state.transactions.get(&transaction)
         else {
@@ -236,7 +236,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         state: &mut State,
         from: ProcessId,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         self.fails(me, state, transaction, from, effects);
         self.tell(me, state, from, transaction, effects);
@@ -249,7 +249,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
         state: &mut State,
         to: ProcessId,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let standing = state.standing(transaction);
         let Some(decision) = self.rules.answer(standing) else {
@@ -270,7 +270,7 @@ impl<R: Rules> ThreePhaseCommit<R> {
 pub(super) fn resend<R: Rules>(
     state: &mut State,
     transaction: TransactionId,
-    effects: &mut Effects<ThreePhaseCommit<R>>,
+    effects: &mut dyn Effects<ThreePhaseCommit<R>>,
 ) {
     let Some(undecided) = state.undecided(transaction) else {
         return;

@@ -108,7 +108,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
         &self,
         coordinator: &mut Coordinator,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match input {
             Input::Start(durable) => self.start_coordinator(coordinator, durable, effects),
@@ -163,7 +163,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
         &self,
         coordinator: &mut Coordinator,
         durable: Durable,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         coordinator.epoch = self.rules.epoch(durable.epoch);
         effects.persist(Record::Started {
@@ -187,7 +187,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
         coordinator: &mut Coordinator,
         transaction: TransactionId,
         participants: BTreeSet<ProcessId>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match coordinator.phase(transaction) {
             None => return effects.emit(Output::Refused(transaction, Refusal::Unknown)),
@@ -229,7 +229,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
         from: ProcessId,
         transaction: TransactionId,
         vote: Vote,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match (vote, coordinator.transactions.get_mut(&transaction)) {
             (Vote::No, Some(Progress::Voting { participants, .. }))
@@ -256,7 +256,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
         &self,
         coordinator: &mut Coordinator,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match coordinator.transactions.get_mut(&transaction) {
             Some(Progress::Voting { participants, yes })
@@ -278,7 +278,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
         coordinator: &mut Coordinator,
         from: ProcessId,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(Progress::Committed { unacknowledged, .. }) =
             coordinator.transactions.get_mut(&transaction)
@@ -294,7 +294,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
     }
 }
 
-fn begin<R: Rules>(coordinator: &mut Coordinator, effects: &mut Effects<TwoPhaseCommit<R>>) {
+fn begin<R: Rules>(coordinator: &mut Coordinator, effects: &mut dyn Effects<TwoPhaseCommit<R>>) {
     let transaction = coordinator.next();
     coordinator.begun += 1;
     coordinator
@@ -310,7 +310,7 @@ fn abort<R: Rules>(
     coordinator: &mut Coordinator,
     transaction: TransactionId,
     voted_no: Option<ProcessId>,
-    effects: &mut Effects<TwoPhaseCommit<R>>,
+    effects: &mut dyn Effects<TwoPhaseCommit<R>>,
 ) {
     let progress = coordinator.transactions.remove(&transaction);
     if let Some(Progress::Voting { participants, .. }) = progress {
@@ -326,7 +326,7 @@ fn commit<R: Rules>(
     coordinator: &mut Coordinator,
     transaction: TransactionId,
     participants: BTreeSet<ProcessId>,
-    effects: &mut Effects<TwoPhaseCommit<R>>,
+    effects: &mut dyn Effects<TwoPhaseCommit<R>>,
 ) {
     effects.persist(Record::Commit {
         transaction,
@@ -348,7 +348,7 @@ fn commit<R: Rules>(
 fn resend<R: Rules>(
     coordinator: &Coordinator,
     transaction: TransactionId,
-    effects: &mut Effects<TwoPhaseCommit<R>>,
+    effects: &mut dyn Effects<TwoPhaseCommit<R>>,
 ) {
     let Some(Progress::Committed { unacknowledged, .. }) =
         coordinator.transactions.get(&transaction)

@@ -215,7 +215,7 @@ impl<R: Rules> Protocol for TwoPhaseCommit<R> {
         _me: ProcessId,
         state: &mut State,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         // Only processes of this system have a say, or get an answer.
         if let Input::Receive { from, .. } = input

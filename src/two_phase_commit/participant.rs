@@ -82,7 +82,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
         &self,
         participant: &mut Participant,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match input {
             Input::Start(durable) => start(participant, durable, effects),
@@ -148,7 +148,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
         &self,
         participant: &mut Participant,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match self.standing(participant, transaction) {
             Standing::Unknown => {
@@ -166,7 +166,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
         participant: &mut Participant,
         transaction: TransactionId,
         peers: BTreeSet<ProcessId>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let standing = self.standing(participant, transaction);
         let Some(vote) = self.rules.vote(standing) else {
@@ -199,7 +199,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
         participant: &mut Participant,
         transaction: TransactionId,
         decision: Decision,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         match (decision, self.standing(participant, transaction)) {
             (Decision::Commit, Standing::Prepared) => {
@@ -237,7 +237,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
         &self,
         participant: &mut Participant,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let Some(Status::Prepared { peers }) = participant.statuses.get(&transaction) else {
             return;
@@ -257,7 +257,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
         participant: &mut Participant,
         peer: ProcessId,
         transaction: TransactionId,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let standing = self.standing(participant, transaction);
         let Some(decision) = self.rules.answer_peer(standing) else {
@@ -280,7 +280,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
 fn start<R: Rules>(
     participant: &mut Participant,
     durable: Durable,
-    effects: &mut Effects<TwoPhaseCommit<R>>,
+    effects: &mut dyn Effects<TwoPhaseCommit<R>>,
 ) {
     participant.watermark = durable.watermark;
     participant.statuses = durable.statuses;
@@ -303,7 +303,7 @@ fn start<R: Rules>(
 fn abort_alone<R: Rules>(
     participant: &mut Participant,
     transaction: TransactionId,
-    effects: &mut Effects<TwoPhaseCommit<R>>,
+    effects: &mut dyn Effects<TwoPhaseCommit<R>>,
 ) {
     effects.persist(Record::Aborted { transaction });
     effects.emit(Output::Decided(transaction, Decision::Abort));
@@ -315,7 +315,7 @@ fn abort_alone<R: Rules>(
 fn retire<R: Rules>(
     participant: &mut Participant,
     below: TransactionId,
-    effects: &mut Effects<TwoPhaseCommit<R>>,
+    effects: &mut dyn Effects<TwoPhaseCommit<R>>,
 ) {
     let below = below.max(participant.watermark);
     let mut older = participant.statuses.range(..below);

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use quorate::protocol::{Effect, Effects, HoldBack, Input, ProcessId, Protocol, Release};
+use quorate::protocol::{Effect, EffectList, HoldBack, Input, ProcessId, Protocol, Release};
 use quorate::two_phase_commit::{
     COORDINATOR, Coordinator, Decision, Message, Output, Participant, Progress, Request, Rules,
     State, Status, TransactionId, TwoPhaseCommit, Vote,
@@ -131,7 +131,7 @@ where
         if let Input::Timeout(timer) = &input {
             assert!(node.timers.remove(timer), "{timer:?} is not set");
         }
-        let mut effects = Effects::new();
+        let mut effects = EffectList::new();
         self.protocol.step(me, state, input, &mut effects);
         let mut released = Vec::new();
         for effect in effects.take() {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use quorate::protocol::{Effect, Effects, HoldBack, Input, ProcessId, Release};
+use quorate::protocol::{Effect, EffectList, HoldBack, Input, ProcessId, Release};
 use quorate::raft::{
     self, Batch, Entries, Entry, Index, Limits, Origin, Position, Raft, Role, Term, Ticket, Timer,
 };
@@ -224,7 +224,7 @@ impl<P: AnyRaft> Cluster<P> {
                 assert!(server.timers.remove(timer), "{timer:?} is not set");
             }
             let before = self.transcript.is_on().then(|| state.clone());
-            let mut effects = Effects::new();
+            let mut effects = EffectList::new();
             self.protocol.step(me, state, input, &mut effects);
             let mut released = Vec::new();
             for effect in effects.take() {

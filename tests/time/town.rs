@@ -84,10 +84,10 @@ impl Protocol for Town {
         me: ProcessId,
         citizen: &mut Citizen,
         input: Input<Self>,
-        effects: &mut Effects<Self>,
+        effects: &mut dyn Effects<Self>,
     ) {
         let before = self.timers(citizen);
-        let mut learn = |of: ProcessId, effects: &mut Effects<Self>| {
+        let mut learn = |of: ProcessId, effects: &mut dyn Effects<Self>| {
             if citizen.heard.0.insert(of) {
                 effects.persist(of);
             }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use derive_where::derive_where;
-use quorate::protocol::{Effect, Effects, HoldBack, Input, ProcessId, Protocol, Release};
+use quorate::protocol::{Effect, EffectList, HoldBack, Input, ProcessId, Protocol, Release};
 
 use super::interned::{Interned, Memo};
 use super::network::Envelopes;
@@ -173,7 +173,7 @@ impl<P: Protocol + 'static> Stepping<'_, P> {
     /// Takes one step. Returns the positions to be reported durable.
     fn step(&mut self, input: Input<P>) -> Vec<u64> {
         let knows = self.process.state.as_mut().expect("a live process");
-        let mut effects = Effects::new();
+        let mut effects = EffectList::new();
         #[cfg(debug_assertions)]
         let running = TimersRunning::before(self.protocol, knows, &input);
         self.protocol

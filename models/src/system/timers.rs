@@ -1,6 +1,6 @@
 //! Checks that a driver's timers are those that the protocol reads off its state.
 
-use quorate::protocol::{Effect, Effects, Input, Protocol};
+use quorate::protocol::{Effect, EffectList, Input, Protocol};
 
 /// Checks that the timers which a driver would have running are those that the protocol reads off its
 /// state.
@@ -15,7 +15,7 @@ impl<P: Protocol> TimersRunning<P> {
         Self(running)
     }
 
-    pub(super) fn assert_after(mut self, protocol: &P, state: &P::State, effects: &Effects<P>) {
+    pub(super) fn assert_after(mut self, protocol: &P, state: &P::State, effects: &EffectList<P>) {
         for effect in effects.as_slice() {
             match effect {
                 Effect::SetTimer(timer) | Effect::CancelTimer(timer) => {
