@@ -29,7 +29,9 @@
 //!    [`Input::Start`](protocol::Input::Start).
 //! 2. Feed one input at a time to [`Protocol::step`](protocol::Protocol::step).
 //! 3. Carry out timer effects at once, and put all other effects into the process's
-//!    [`HoldBack`](protocol::HoldBack) queue, in order.
+//!    [`HoldBack`](protocol::HoldBack) queue, in order: from a list that it has looked at
+//!    ([`EffectList`](protocol::EffectList)), or as the step tells them
+//!    ([`HoldBack::taking`](protocol::HoldBack::taking)).
 //! 4. Make the records of the queue durable, in order, as many at a time as it likes, and report each
 //!    number with [`HoldBack::durable`](protocol::HoldBack::durable); send and emit only what the
 //!    queue releases. A released report of durability is an input of its own: step it when everything

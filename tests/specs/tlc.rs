@@ -41,10 +41,6 @@ pub fn run(configuration: &Path, dump: Option<&Path>) -> Result<Run, String> {
     if let Some(dump) = dump {
         command.args(["-dump", "dot,actionlabels"]).arg(dump);
     }
-    if std::env::var_os("JAVA_TOOL_OPTIONS").is_none() {
-        // Runs are short: compiling well takes longer than it saves.
-        command.env("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1");
-    }
     let output = output(&mut command)?;
     let out = text(&output.stdout);
     let distinct = (out.lines())
@@ -140,6 +136,10 @@ fn script() -> Command {
 fn check(configuration: &Path) -> Command {
     let mut command = script();
     command.arg(configuration).args(["-workers", "1"]);
+    if std::env::var_os("JAVA_OPTIONS").is_none() {
+        // Runs are short: to compile well takes longer than it saves, and there is little to collect.
+        command.env("JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
+    }
     command
 }
 
