@@ -114,6 +114,12 @@ pub trait Protocol {
     /// that was written before.
     fn records(durable: &Self::Durable) -> Vec<Self::Record>;
 
+    /// Whether a record makes most of what was written before it needless: then it is time to write the fewest records in
+    /// the place of all.
+    fn sums_up(_record: &Self::Record) -> bool {
+        false
+    }
+
     /// What `state` believes that the disk holds once all its records are durable. Checked: the fold
     /// of the pending records onto the durable ones equals this.
     fn durable(&self, state: &Self::State) -> Self::Durable;

@@ -486,16 +486,21 @@ fn a_log_that_is_replaced_has_the_fewest_records_of_the_same_fold() {
     all.append::<TwoPhaseCommit>(ONE, &last)
         .expect("it can be encoded");
     store.write(all).expect("there is room");
-    let mut anew = Batch::new();
+    // What stands before it in the same batch is replaced, too; another's is not.
+    let mut anew = batch(ONE, 200..300);
+    anew.extend(batch(TWO, [11]));
+    let bytes = anew.bytes();
     anew.replace::<TwoPhaseCommit>(ONE, &written)
         .expect("it can be encoded");
+    assert!(anew.bytes() < bytes, "what is replaced is not written");
     store.write(anew).expect("there is room");
+    assert_eq!(read(&store)[1], [record(11)]);
     assert_eq!(read(&store)[0], [last]);
     // Numbers go on, so that what comes behind is in order.
     store.write(batch(ONE, [5])).expect("there is room");
     drop(store);
     let (store, recovery) =
         Store::open_on(ForgetfulDisk::of(disk.bytes()), &identity()).expect("it was closed");
-    assert_eq!(recovery.records, 2);
+    assert_eq!(recovery.records, 3);
     assert_eq!(read(&store)[0], [commit(100), record(5)]);
 }

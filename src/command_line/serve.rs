@@ -99,9 +99,16 @@ async fn serve(arguments: &Arguments, cluster: &Cluster) -> Result<()> {
                 election: Duration::from_millis(cluster.raft.election_milliseconds),
                 snapshot_bytes: cluster.raft.snapshot_bytes,
             };
+            let settings = Settings {
+                // Snapshots sum it up, and come before.
+                log_bytes_max: usize::try_from(timing.snapshot_bytes.saturating_mul(4))
+                    .unwrap_or(usize::MAX),
+                ..Settings::default()
+            };
             let protocol = Raft::new(cluster.nodes.len(), Limits::default())?;
             let service = KeyValue::new(me, timing);
-            run_node(arguments, cluster, listener, PROTOCOL, protocol, service).await
+            let runs = (PROTOCOL, protocol, service, settings);
+            run_node(arguments, cluster, listener, runs).await
         }
         Protocol::TwoPhaseCommit => {
             let protocol = TwoPhaseCommit::new(cluster.nodes.len() - 1)?;
@@ -117,8 +124,8 @@ async fn serve(arguments: &Arguments, cluster: &Cluster) -> Result<()> {
                 resend: Duration::from_millis(cluster.paxos.resend_milliseconds),
             });
             let protocol = Registers::new(cluster.nodes.len())?;
-            let name = registers::PROTOCOL;
-            run_node(arguments, cluster, listener, name, protocol, service).await
+            let runs = (registers::PROTOCOL, protocol, service, Settings::default());
+            run_node(arguments, cluster, listener, runs).await
         }
     }
 }
@@ -137,17 +144,20 @@ where
         resend: Duration::from_millis(cluster.commit.resend_milliseconds),
         suspect: Duration::from_millis(cluster.commit.suspect_milliseconds),
     });
-    let protocol = Ledger::new(protocol);
-    run_node(arguments, cluster, listener, P::NAME, protocol, service).await
+    let runs = (
+        P::NAME,
+        Ledger::new(protocol),
+        service,
+        Settings::default(),
+    );
+    run_node(arguments, cluster, listener, runs).await
 }
 
 async fn run_node<P, S>(
     arguments: &Arguments,
     cluster: &Cluster,
     listener: TcpListener,
-    name: &str,
-    protocol: P,
-    service: S,
+    (name, protocol, service, settings): (&str, P, S, Settings),
 ) -> Result<()>
 where
     P: quorate::protocol::Protocol<Message: Send + 'static>,
@@ -175,7 +185,7 @@ where
         },
         listener,
         peers,
-        settings: Settings::default(),
+        settings,
         trace: trace.transpose()?,
     };
     let stop = CancellationToken::new();

@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 use crate::raft::{Raft, StateMachine};
 
 mod client;
+mod packed;
 mod service;
 
 pub use client::{Client, Session};
@@ -40,8 +41,10 @@ pub enum Command {
     /// Gives a key a value. Answered by [`Reply::Done`].
     Put {
         /// Which.
+        #[serde(deserialize_with = "packed::deserialize")]
         key: Bytes,
         /// What.
+        #[serde(deserialize_with = "packed::deserialize")]
         value: Bytes,
     },
     /// Takes a key out. Answered by [`Reply::Swapped`]: whether it was there.
@@ -133,7 +136,11 @@ impl Map {
 
     fn put(&mut self, key: &Bytes, value: Option<&Bytes>) -> Option<Bytes> {
         match value {
-            Some(value) => self.pairs.insert(Key::from_slice(key), value.clone()),
+            // A copy: it may be here for long, and would keep in memory whatever the command was decoded with.
+            Some(value) => {
+                let value = Bytes::copy_from_slice(value);
+                self.pairs.insert(Key::from_slice(key), value)
+            }
             None => self.pairs.remove(&key[..]),
         }
     }

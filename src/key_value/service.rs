@@ -111,7 +111,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// How long a follower waits at least until it campaigns, and at most twice as long, by chance.
     pub election: Duration,
-    /// Bytes of commands applied after which a snapshot takes their place.
+    /// Bytes of commands applied after which a snapshot takes their place; or, by chance, up to half as many more: while a
+    /// node takes one, others serve.
     pub snapshot_bytes: u64,
 }
 
@@ -122,6 +123,13 @@ impl Default for Settings {
             election: Duration::from_millis(300),
             snapshot_bytes: 64 << 20,
         }
+    }
+}
+
+impl Settings {
+    fn compact_after(&self) -> u64 {
+        let more = fastrand::u64(..=self.snapshot_bytes / 2);
+        self.snapshot_bytes.saturating_add(more)
     }
 }
 
@@ -155,6 +163,8 @@ pub struct KeyValue {
     leads: Option<Term>,
     /// What [`Map::written`] was when a snapshot was last asked for.
     compacted: u64,
+    /// How much more it must be then, before the next one is.
+    compact_after: u64,
     compacts: bool,
     metrics: Metrics,
 }
@@ -174,6 +184,7 @@ impl KeyValue {
     pub fn new(me: ProcessId, settings: Settings) -> Self {
         Self {
             me,
+            compact_after: settings.compact_after(),
             settings,
             entries: Vec::new(),
             reads: Vec::new(),
@@ -355,8 +366,9 @@ where
         let written = state.applied.machine.written();
         // After a snapshot of the leader's it may be anything.
         self.compacted = self.compacted.min(written);
-        if written - self.compacted >= self.settings.snapshot_bytes {
+        if written - self.compacted >= self.compact_after {
             self.compacted = written;
+            self.compact_after = self.settings.compact_after();
             self.compacts = true;
         }
         self.metrics.leads.set(f64::from(u8::from(leads.is_some())));

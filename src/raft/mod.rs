@@ -653,6 +653,10 @@ impl<M: StateMachine, R: Rules> Protocol for Raft<M, R> {
         records
     }
 
+    fn sums_up(record: &Record<M>) -> bool {
+        matches!(record, Record::Snapshot { .. })
+    }
+
     fn durable(&self, state: &State<M>) -> Durable<M> {
         Durable {
             term: state.term,

@@ -29,8 +29,8 @@ pub struct Settings {
     pub inbox_max: usize,
     /// Messages, and requests, of one turn.
     pub turn_max: usize,
-    /// Bytes of records after which a log is replaced by the fewest that say the same; or, if it has then grown to
-    /// less than three times what these were, later.
+    /// Bytes of records after which a log is replaced by the fewest that say the same, if no record has summed it up before;
+    /// or, if it has then grown to less than three times what these were, later.
     pub log_bytes_max: usize,
 }
 
@@ -263,12 +263,7 @@ impl<P: Protocol, S: Service<P>> Turns<P, S> {
     /// Has written what there is to write.
     fn end_turn(&mut self) -> Result<(), Error> {
         if self.process.has_more() {
-            let bytes = self.batch.bytes();
-            self.batch_records += self.process.give(&mut self.batch)?;
-            self.log_bytes += self.batch.bytes() - bytes;
-            if self.log_bytes > self.log_bytes_max {
-                self.replace_log()?;
-            }
+            self.give()?;
         }
         if self.batch_records > 0 {
             let (batch, records) = (std::mem::take(&mut self.batch), self.batch_records);
@@ -296,15 +291,21 @@ impl<P: Protocol, S: Service<P>> Turns<P, S> {
         Ok(())
     }
 
-    /// Puts the fewest records in the place of all that was written.
-    fn replace_log(&mut self) -> Result<(), Error> {
+    /// Puts into the batch what the disk was not given; or, if it is time, the fewest records that say all.
+    fn give(&mut self) -> Result<(), Error> {
+        if !self.process.sums_up() {
+            let bytes = self.batch.bytes();
+            self.batch_records += self.process.give(&mut self.batch)?;
+            self.log_bytes += self.batch.bytes() - bytes;
+            if self.log_bytes <= self.log_bytes_max {
+                return Ok(());
+            }
+        }
+        self.batch_records += self.process.give_anew(&mut self.batch)?;
         let bytes = self.batch.bytes();
-        let on_disk = self.process.on_disk();
-        self.batch.replace::<P>(self.process.me(), &on_disk)?;
-        let replaced = self.batch.bytes() - bytes;
         self.log_bytes = 0;
-        self.log_bytes_max = self.settings.log_bytes_max.max(2 * replaced);
-        tracing::info!(bytes = replaced, "log replaced");
+        self.log_bytes_max = self.settings.log_bytes_max.max(2 * bytes);
+        tracing::info!(bytes, "log replaced");
         Ok(())
     }
 }

@@ -153,9 +153,23 @@ impl<P: Protocol> Process<P> {
         Ok(count)
     }
 
-    /// What its disk holds once all that it was given is durable.
-    pub fn on_disk(&self) -> P::Durable {
-        self.protocol.durable(&self.state)
+    /// Gives the disk what it was not given, and what it was, anew: puts into the batch the fewest records that say the
+    /// same, in the place of all. Returns how many that it was not given these stand for.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be encoded.
+    pub fn give_anew(&mut self, batch: &mut Batch) -> Result<usize, storage::Error> {
+        batch.replace::<P>(self.me, &self.protocol.durable(&self.state))?;
+        let count = self.hold_back.len() - self.given;
+        self.given += count;
+        Ok(count)
+    }
+
+    /// Whether among the records that the disk was not given is one that makes most of the earlier ones needless.
+    pub fn sums_up(&self) -> bool {
+        let mut records = self.hold_back.pending().skip(self.given);
+        records.any(|pending| P::sums_up(&pending.record))
     }
 
     /// Whether there are records that the disk was not given.

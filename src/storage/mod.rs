@@ -121,6 +121,8 @@ impl Batch {
     ) -> Result<(), Error> {
         let records = P::records(durable);
         let encoded = records.iter().map(record::encode).collect::<Result<_, _>>();
+        // What the process has written in this batch goes with the rest.
+        self.0.retain(|(writer, _)| *writer != process);
         self.0.push((process, Write::Replace(encoded?)));
         Ok(())
     }
