@@ -144,12 +144,7 @@ where
         resend: Duration::from_millis(cluster.commit.resend_milliseconds),
         suspect: Duration::from_millis(cluster.commit.suspect_milliseconds),
     });
-    let runs = (
-        P::NAME,
-        Ledger::new(protocol),
-        service,
-        Settings::default(),
-    );
+    let runs = (P::NAME, Ledger::new(protocol), service, Settings::default());
     run_node(arguments, cluster, listener, runs).await
 }
 
