@@ -4,10 +4,12 @@
 //!
 //! * **Quorate**: a task for each server, which drives a [`Process`](quorate::runtime::Process) as its node does, with the same
 //!   [`Store`](quorate::storage::Store) and group commit. Each client has a session, so that what it sends again would be done once.
-//! * **Quorate on bare files**: the same, but as many bytes are appended to a file, and synced, as the records have.
-//! * **openraft** (0.10, for 0.9 does not go on while an append is synced): its `Raft` on a log in memory, and a file that what
-//!   is appended is written to; a thread syncs once for all that has come meanwhile, and reports it then, as its documentation
-//!   asks for. It has no sessions, and from neither of these files anything could be read back.
+//! * **openraft** (0.10, for 0.9 does not go on while an append is synced): its `Raft` on a log in memory, and a disk that what
+//!   is appended is written to, as the records that Quorate writes; a thread syncs once for all that has come meanwhile, and
+//!   reports it then, as its documentation asks for. It has no sessions.
+//!
+//! Both write to the same: to Quorate's store, and to a bare file that as many bytes are appended to as the records have, from
+//! which nothing could be read back.
 //!
 //! `--clients 1,64,256,4096 --seconds 5`. Unless it is to be measured (`cargo bench`), it is tried for a moment only.
 
@@ -21,7 +23,12 @@ use quorate::load::Disk;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
+use disk::On;
+use openraft_replicas::Nodes;
+use quorate_replicas::Servers;
+
 mod bare_file;
+mod disk;
 mod openraft_replicas;
 mod quorate_replicas;
 
@@ -34,7 +41,7 @@ trait Replicas: Sized + Send + Sync + 'static {
     type Client: Send + 'static;
 
     /// Starts them, with their data there.
-    async fn start(directory: &Path) -> Result<Self>;
+    async fn start(directory: &Path, on: On) -> Result<Self>;
 
     /// A client.
     async fn client(&self) -> Result<Self::Client>;
@@ -44,9 +51,14 @@ trait Replicas: Sized + Send + Sync + 'static {
 }
 
 /// Has so many clients give commands for so long. Returns how many were done in a second.
-async fn measure<R: Replicas>(directory: &Path, clients: usize, time: Duration) -> Result<f64> {
+async fn measure<R: Replicas>(
+    directory: &Path,
+    on: On,
+    clients: usize,
+    time: Duration,
+) -> Result<f64> {
     let directory = TempDir::new_in(directory)?;
-    let replicas = Arc::new(R::start(directory.path()).await?);
+    let replicas = Arc::new(R::start(directory.path(), on).await?);
     let mut ends = Vec::new();
     for _ in 0..clients {
         ends.push(replicas.client().await?);
@@ -115,23 +127,18 @@ fn main() -> Result<()> {
     let time = Duration::try_from_secs_f64(seconds)?;
     let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
     println!("{}", Disk::measure(directory.path())?);
-    println!("clients  Quorate/s  on bare files  openraft/s  ratios");
+    println!("         on Quorate's store           on bare files");
+    println!("clients   Quorate   openraft  ratio   Quorate   openraft  ratio");
     for clients in arguments.clients {
-        let directory = directory.path();
-        let quorate = run(measure::<quorate_replicas::Servers>(
-            directory, clients, time,
-        ))?;
-        let on_files = run(measure::<quorate_replicas::OnFiles>(
-            directory, clients, time,
-        ))?;
-        let openraft = run(measure::<openraft_replicas::Nodes>(
-            directory, clients, time,
-        ))?;
-        println!(
-            "{clients:7}  {quorate:9.0}  {on_files:13.0}  {openraft:10.0}  {:.2} {:.2}",
-            quorate / openraft,
-            on_files / openraft
-        );
+        print!("{clients:7}");
+        for on in [On::Store, On::File] {
+            let directory = directory.path();
+            let quorate = run(measure::<Servers>(directory, on, clients, time))?;
+            let openraft = run(measure::<Nodes>(directory, on, clients, time))?;
+            let ratio = quorate / openraft;
+            print!("  {quorate:8.0}  {openraft:9.0}  {ratio:5.2}");
+        }
+        println!();
     }
     Ok(())
 }

@@ -26,10 +26,14 @@ use openraft::type_config::alias::{
 use openraft::{
     BasicNode, Config, EntryPayload, OptionalSend, Raft, SnapshotPolicy, StoredMembership,
 };
+use quorate::protocol::ProcessId;
+use quorate::raft::Record;
+use quorate::storage::Batch;
 use tokio::sync::oneshot;
 
 use super::REPLICAS;
-use super::bare_file::BareFile;
+use super::disk::{Disk, On};
+use super::quorate_replicas::Sum as QuorateSum;
 
 openraft::declare_raft_types!(
     /// A command is a number; it is answered with the sum of all.
@@ -43,6 +47,9 @@ type Entry = EntryOf<Types>;
 type LogId = LogIdOf<Types>;
 type Vote = VoteOf<Types>;
 
+/// Batches that wait for the disk: it takes what it is given.
+const BATCHES_MAX: usize = 1 << 16;
+
 /// Nodes that run.
 pub struct Nodes {
     leader: Node,
@@ -51,7 +58,7 @@ pub struct Nodes {
 impl super::Replicas for Nodes {
     type Client = Node;
 
-    async fn start(directory: &Path) -> Result<Self> {
+    async fn start(directory: &Path, on: On) -> Result<Self> {
         let router = Router::default();
         for id in 0..u64::from(REPLICAS) {
             // Large batches, no snapshots.
@@ -63,7 +70,7 @@ impl super::Replicas for Nodes {
                 snapshot_policy: SnapshotPolicy::Never,
                 ..Config::default()
             };
-            let log = Log::new(&directory.join(id.to_string()))?;
+            let log = Log::new(Disk::new(on, directory, id, BATCHES_MAX)?);
             let config = Arc::new(config.validate()?);
             let node = Raft::new(id, config, router.clone(), log, Sum::default()).await?;
             router.0.lock().expect("no panic").insert(id, node);
@@ -156,11 +163,11 @@ impl RaftNetworkV2<Types> for Link {
     }
 }
 
-/// A log in memory, and a file that it is written to.
+/// A log in memory, and a disk that it is written to.
 #[derive(Clone)]
 struct Log {
     kept: Arc<Mutex<Kept>>,
-    file: BareFile,
+    disk: Arc<Disk>,
 }
 
 #[derive(Default)]
@@ -171,11 +178,26 @@ struct Kept {
 }
 
 impl Log {
-    fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self {
+    fn new(disk: Disk) -> Self {
+        Self {
             kept: Arc::default(),
-            file: BareFile::new(path)?,
-        })
+            disk: Arc::new(disk),
+        }
+    }
+
+    /// Has a record written: as Quorate has it on disk.
+    fn write(
+        &self,
+        record: &Record<QuorateSum>,
+        done: impl FnOnce(bool) + Send + 'static,
+    ) -> io::Result<()> {
+        let mut batch = Batch::new();
+        let encoded = batch.append::<quorate::raft::Raft<QuorateSum>>(ProcessId(0), record);
+        encoded.map_err(io::Error::other)?;
+        match self.disk.write(batch, done).map_err(io::Error::other)? {
+            None => Ok(()),
+            Some(_) => Err(io::Error::other("too much waits for the disk")),
+        }
     }
 }
 
@@ -216,9 +238,16 @@ impl RaftLogStorage<Types> for Log {
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
         self.kept.lock().expect("no panic").vote = Some(*vote);
         let (sender, receiver) = oneshot::channel();
-        let bytes = vote.leader_id().term.to_le_bytes().to_vec();
-        self.file.write(bytes, |written| drop(sender.send(written)));
-        receiver.await.expect("the thread answers")
+        let term = vote.leader_id().term;
+        let record = Record::Term {
+            term,
+            voted_for: None,
+        };
+        self.write(&record, |is_written| {
+            // It waits for the answer.
+            let _ = sender.send(is_written);
+        })?;
+        written(receiver.await.expect("the thread answers"))
     }
 
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> Result<(), io::Error>
@@ -226,21 +255,30 @@ impl RaftLogStorage<Types> for Log {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let mut bytes = Vec::new();
+        let (mut term, mut first, mut commands) = (0, 0, Vec::new());
         {
             let mut kept = self.kept.lock().expect("no panic");
             for entry in entries {
-                bytes.extend(entry.log_id.leader_id.term.to_le_bytes());
-                bytes.extend(entry.log_id.index.to_le_bytes());
-                if let EntryPayload::Normal(number) = entry.payload {
-                    bytes.extend(number.to_le_bytes());
+                if commands.is_empty() {
+                    (term, first) = (entry.log_id.leader_id.term, entry.log_id.index);
                 }
+                commands.push(match entry.payload {
+                    EntryPayload::Normal(command) => {
+                        let origin = None;
+                        quorate::raft::Entry::Command { origin, command }
+                    }
+                    EntryPayload::Blank | EntryPayload::Membership(_) => quorate::raft::Entry::NoOp,
+                });
                 kept.entries.insert(entry.log_id.index, entry);
             }
         }
-        self.file
-            .write(bytes, |written| callback.io_completed(written));
-        Ok(())
+        let record = Record::Append {
+            after: first.saturating_sub(1),
+            entries: quorate::raft::Batch::new(term, commands).into(),
+        };
+        self.write(&record, move |is_written| {
+            callback.io_completed(written(is_written));
+        })
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> Result<(), io::Error> {
@@ -255,6 +293,14 @@ impl RaftLogStorage<Types> for Log {
         kept.entries = kept.entries.split_off(&(to.index + 1));
         kept.purged = Some(to);
         Ok(())
+    }
+}
+
+/// How it was written.
+fn written(is_written: bool) -> io::Result<()> {
+    match is_written {
+        true => Ok(()),
+        false => Err(io::Error::other("the disk has failed")),
     }
 }
 

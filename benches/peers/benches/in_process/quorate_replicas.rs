@@ -4,19 +4,19 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use quorate::protocol::{Effect, Input, ProcessId};
 use quorate::raft::{
     Entry, Index, Limits, Message, Origin, Output, Raft, Request, StateMachine, Timer,
 };
 use quorate::runtime::{Outside, Process};
-use quorate::storage::{Batch, Identity, Refused, Store, Writer};
+use quorate::storage::Batch;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
 use super::REPLICAS;
-use super::bare_file::BareFile;
+use super::disk::{Disk, On};
 
 /// Messages, commands and reports of one turn, as of a node.
 const TURN_MAX: usize = 1 << 10;
@@ -26,7 +26,7 @@ const LEADER: ProcessId = ProcessId(0);
 
 /// It sums up.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-struct Sum(u64);
+pub struct Sum(u64);
 
 impl StateMachine for Sum {
     type Command = u64;
@@ -56,73 +56,29 @@ impl StateMachine for Sum {
     }
 }
 
-enum Event {
+pub enum Event {
     Message(ProcessId, Message<Sum>),
     Open(u64, oneshot::Sender<Index>),
     Command(Origin, u64, oneshot::Sender<u64>),
     Durable(usize),
 }
 
-/// Servers that run, with stores.
+/// Servers that run.
 pub struct Servers {
     servers: Vec<UnboundedSender<Event>>,
 }
 
-/// The same, with a bare file each in the place of a store, to which as many bytes are written: as openraft's nodes have.
-pub struct OnFiles(Servers);
+/// A client, and its session.
+pub struct Client {
+    leader: UnboundedSender<Event>,
+    session: Index,
+    sequence: u64,
+}
 
-impl super::Replicas for OnFiles {
+impl super::Replicas for Servers {
     type Client = Client;
 
-    async fn start(directory: &Path) -> Result<Self> {
-        let disk = |me: ProcessId| {
-            let file = BareFile::new(&directory.join(me.0.to_string()))?;
-            Ok(Disk::File(file))
-        };
-        Servers::on(disk).await.map(Self)
-    }
-
-    async fn client(&self) -> Result<Client> {
-        self.0.client().await
-    }
-
-    async fn command(client: &mut Client, number: u64) -> Result<u64> {
-        Servers::command(client, number).await
-    }
-}
-
-/// Where a server writes.
-enum Disk {
-    Store(Writer),
-    File(BareFile),
-}
-
-impl Disk {
-    /// Has it written. Gives it back if there is no room now.
-    fn write(
-        &self,
-        batch: Batch,
-        done: impl FnOnce(bool) + Send + 'static,
-    ) -> Result<Option<Batch>> {
-        match self {
-            Self::Store(writer) => {
-                match writer.write(batch, move |written| done(written.is_ok())) {
-                    Ok(()) => Ok(None),
-                    Err(Refused::Full(batch)) => Ok(Some(batch)),
-                    Err(refused) => bail!("{refused}"),
-                }
-            }
-            Self::File(file) => {
-                let bytes = vec![0; batch.bytes()];
-                file.write(bytes, move |written| done(written.is_ok()));
-                Ok(None)
-            }
-        }
-    }
-}
-
-impl Servers {
-    async fn on(disk: impl Fn(ProcessId) -> Result<Disk>) -> Result<Self> {
+    async fn start(directory: &Path, on: On) -> Result<Self> {
         let (servers, inboxes): (Vec<_>, Vec<_>) =
             (0..REPLICAS).map(|_| unbounded_channel()).unzip();
         let (leads, led) = oneshot::channel();
@@ -136,34 +92,11 @@ impl Servers {
                 leads: leads.take_if(|_| me == LEADER),
             };
             let raft = Raft::new(REPLICAS.into(), Limits::default())?;
-            tokio::spawn(serve(raft, disk(me)?, others, inbox));
+            let disk = Disk::new(on, directory, me.0.into(), BATCHES_MAX)?;
+            tokio::spawn(serve(raft, disk, others, inbox));
         }
         led.await?;
         Ok(Self { servers })
-    }
-}
-
-/// A client, and its session.
-pub struct Client {
-    leader: UnboundedSender<Event>,
-    session: Index,
-    sequence: u64,
-}
-
-impl super::Replicas for Servers {
-    type Client = Client;
-
-    async fn start(directory: &Path) -> Result<Self> {
-        Self::on(|me| {
-            let identity = Identity {
-                cluster: "in process".to_owned(),
-                node: me.0.into(),
-                protocol: "raft".to_owned(),
-            };
-            let store = Store::create(&directory.join(me.0.to_string()), &identity)?;
-            Ok(Disk::Store(Writer::new(store, BATCHES_MAX)))
-        })
-        .await
     }
 
     async fn client(&self) -> Result<Client> {
@@ -276,6 +209,8 @@ async fn serve(
             _ = inbox.recv_many(&mut events, TURN_MAX) => {}
             () = sleep_until(alarm.into()) => {}
         }
+        tokio::task::yield_now().await;
+        while events.len() < TURN_MAX { match inbox.try_recv() { Ok(e) => events.push(e), Err(_) => break } }
         let now = Instant::now();
         let mut proposed = Vec::new();
         for event in events.drain(..) {
