@@ -209,8 +209,6 @@ async fn serve(
             _ = inbox.recv_many(&mut events, TURN_MAX) => {}
             () = sleep_until(alarm.into()) => {}
         }
-        tokio::task::yield_now().await;
-        while events.len() < TURN_MAX { match inbox.try_recv() { Ok(e) => events.push(e), Err(_) => break } }
         let now = Instant::now();
         let mut proposed = Vec::new();
         for event in events.drain(..) {
@@ -235,5 +233,7 @@ async fn serve(
             let request = Request::Propose(proposed);
             process.step(Input::Submit(request), now, &mut others);
         }
+        // As a node does: whoever has something for it gets a turn, too.
+        tokio::task::yield_now().await;
     }
 }
