@@ -83,7 +83,7 @@ pub(crate) struct RaftSettings {
     pub(crate) heartbeat_milliseconds: u64,
     /// How long a follower waits at least, and at most twice as long, until it campaigns, in milliseconds.
     pub(crate) election_milliseconds: u64,
-    /// After so many bytes of commands a snapshot takes the log's place.
+    /// After so many bytes of commands, and at most half as many more, a snapshot takes the log's place.
     pub(crate) snapshot_bytes: u64,
 }
 
