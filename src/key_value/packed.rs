@@ -1,4 +1,4 @@
-//! Keys and values of commands, packed: what is decoded one after the other shares its memory.
+//! Keys and values that are put, packed: what is decoded one after the other shares its memory.
 //!
 //! A log holds many short pieces, which come together and are dropped together. So they are not allocated one by one.
 
