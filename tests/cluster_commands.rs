@@ -336,6 +336,19 @@ fn a_node_is_not_started_on_what_is_not_its_own() {
 }
 
 #[test]
+fn a_cluster_does_not_start_a_node_whose_data_is_gone_as_a_new_one() {
+    let cluster = Cluster::new();
+    cluster.run().stop();
+    let gone = cluster.data().join("node-1");
+    fs::remove_dir_all(&gone).unwrap();
+    let directory = cluster.data();
+    let mut again = quorate(["cluster", "--directory"]);
+    again.arg(&directory);
+    fails(again, "there is no data, though this node has run before");
+    assert!(!gone.exists());
+}
+
+#[test]
 fn a_cluster_is_not_made_of_nothing_and_not_where_something_else_is() {
     let directory = tempfile::tempdir().unwrap();
     let cluster = |arguments: &[&str]| {

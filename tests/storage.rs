@@ -90,7 +90,7 @@ fn history() -> (Vec<Batch>, Vec<[Vec<Record>; 2]>) {
 
 /// Writes all on this disk. Returns how many batches were reported durable, if the store came to be at all.
 fn write_history(disk: &ForgetfulDisk) -> Option<usize> {
-    let mut store = Store::create_on(disk.clone(), &identity()).ok()?;
+    let mut store = Store::create_on(disk.clone(), &identity(), 0).ok()?;
     let (batches, _) = history();
     let mut written = batches.into_iter().map(|batch| store.write(batch));
     let failed = written.position(|result| result.is_err());
@@ -185,7 +185,7 @@ fn a_disk_that_lies_about_its_syncs_is_found_out_by_that_test() {
     }
 
     let disk = ForgetfulDisk::new();
-    let mut store = Store::create_on(Liar(disk.clone()), &identity()).expect("an empty disk");
+    let mut store = Store::create_on(Liar(disk.clone()), &identity(), 0).expect("an empty disk");
     store.write(batch(ONE, [1])).expect("it says so");
     let left = disk.crash(|_| Survives::Not);
     assert!(matches!(
@@ -197,7 +197,7 @@ fn a_disk_that_lies_about_its_syncs_is_found_out_by_that_test() {
 #[test]
 fn that_a_write_was_interrupted_is_reported() {
     let disk = ForgetfulDisk::new();
-    let mut store = Store::create_on(disk.clone(), &identity()).expect("an empty disk");
+    let mut store = Store::create_on(disk.clone(), &identity(), 0).expect("an empty disk");
     store.write(batch(ONE, [1, 2])).expect("there is room");
     disk.fail_after(1);
     store.write(batch(ONE, [3])).expect_err("the power is off");
@@ -289,7 +289,7 @@ fn bytes_of_anything_are_refused() {
 #[test]
 fn after_a_sync_that_failed_nothing_more_is_written_and_a_restart_reads_what_was_reported() {
     let disk = ForgetfulDisk::new();
-    let mut store = Store::create_on(disk.clone(), &identity()).expect("an empty disk");
+    let mut store = Store::create_on(disk.clone(), &identity(), 0).expect("an empty disk");
     store.write(batch(ONE, [1])).expect("there is room");
     disk.fail_syncs_after(0);
     let failed = store.write(batch(ONE, [2])).expect_err("the sync fails");
@@ -306,7 +306,7 @@ fn after_a_sync_that_failed_nothing_more_is_written_and_a_restart_reads_what_was
 #[test]
 fn a_full_disk_refuses_what_is_new_and_keeps_what_is_there() {
     let disk = ForgetfulDisk::new();
-    let mut store = Store::create_on(disk.clone(), &identity()).expect("an empty disk");
+    let mut store = Store::create_on(disk.clone(), &identity(), 0).expect("an empty disk");
     store.write(batch(ONE, [1])).expect("there is room");
     disk.fill_up_at(disk.bytes().len() as u64);
     let mut reported = 1;
@@ -330,12 +330,12 @@ fn anothers_store_is_refused_and_an_empty_one_of_who_has_run_before_and_a_full_o
     let path = directory.path().join("node");
     let missing = Store::open(&path, &identity()).expect_err("there is none");
     assert!(matches!(missing, Error::Empty), "{missing:?}");
-    let mut store = Store::create(&path, &identity()).expect("it is new");
+    let mut store = Store::create(&path, &identity(), 0).expect("it is new");
     store.write(batch(ONE, [1])).expect("there is room");
     let used = Store::open(&path, &identity()).expect_err("it is open");
     assert!(matches!(used, Error::InUse), "{used:?}");
     drop(store);
-    let full = Store::create(&path, &identity()).expect_err("it has run before");
+    let full = Store::create(&path, &identity(), 0).expect_err("it has run before");
     assert!(matches!(full, Error::NotEmpty), "{full:?}");
     for other in [
         Identity {
@@ -360,6 +360,97 @@ fn anothers_store_is_refused_and_an_empty_one_of_who_has_run_before_and_a_full_o
     std::fs::write(path.join("quorate.redb"), "").expect("it is a file");
     let empty = Store::open(&path, &identity()).expect_err("all is gone");
     assert!(matches!(empty, Error::Empty), "{empty:?}");
+}
+
+#[test]
+fn a_store_that_was_never_finished_is_made_anew_and_not_opened() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (path, half) = (
+        directory.path(),
+        directory.path().join("quorate.redb.unfinished"),
+    );
+    std::fs::write(&half, [7; 5000]).expect("it is a file");
+    let unfinished = Store::open(path, &identity()).expect_err("it is none");
+    assert!(matches!(unfinished, Error::Unfinished), "{unfinished:?}");
+    let mut store = Store::create(path, &identity(), 0).expect("it is new");
+    assert!(!half.exists());
+    store.write(batch(ONE, [1])).expect("there is room");
+    drop(store);
+    let (store, _) = Store::open(path, &identity()).expect("its own");
+    assert_eq!(read(&store), [vec![record(1)], vec![]]);
+}
+
+#[test]
+fn a_store_that_another_is_making_is_not_made() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let half = directory.path().join("quorate.redb.unfinished");
+    let other = std::fs::File::create(&half).expect("it is a file");
+    other.lock().expect("nobody has it");
+    let used = Store::create(directory.path(), &identity(), 0).expect_err("another has it");
+    assert!(matches!(used, Error::InUse), "{used:?}");
+}
+
+/// How much room is set aside in tests.
+const ROOM: u64 = 4 << 20;
+
+#[test]
+fn room_that_is_set_aside_is_neither_given_back_nor_more_taken_while_there_is_enough() {
+    let disk = ForgetfulDisk::new();
+    let mut store = Store::create_on(disk.clone(), &identity(), ROOM).expect("an empty disk");
+    for round in 0..4 {
+        for number in 0..10 {
+            let numbers = number * 1000..(number + 1) * 1000;
+            store.write(batch(TWO, numbers)).expect("there is room");
+            let length = disk.len().expect("the power is on");
+            // Growing would double it.
+            assert!((ROOM..3 * ROOM).contains(&length), "{length} in {round}");
+        }
+        let mut replaced = Batch::new();
+        let anew = replaced.replace::<TwoPhaseCommit>(TWO, &durable([round]));
+        anew.expect("it can be encoded");
+        store.write(replaced).expect("there is room");
+        for number in 0..20 {
+            store.write(batch(ONE, [number])).expect("there is room");
+            let length = disk.len().expect("the power is on");
+            assert!((ROOM..3 * ROOM).contains(&length), "{length} in {round}");
+        }
+    }
+}
+
+#[test]
+fn a_crash_while_room_is_set_aside_leaves_no_store_or_a_whole_one() {
+    let whole = ForgetfulDisk::new();
+    Store::create_on(whole.clone(), &identity(), ROOM).expect("an empty disk");
+    let mut found = BTreeSet::new();
+    for cut in 0..=whole.operations() {
+        let disk = ForgetfulDisk::new();
+        disk.fail_after(cut);
+        let created = Store::create_on(disk.clone(), &identity(), ROOM).is_ok();
+        for survives in [Survives::Not, Survives::Prefix(512), Survives::Whole] {
+            let opened = Store::open_on(disk.crash(|_| survives), &identity());
+            assert!(!created || opened.is_ok(), "{cut}: {:?}", opened.err());
+            if let Ok((store, recovery)) = opened {
+                assert_eq!(recovery.records, 0);
+                assert_eq!(read(&store), [vec![], vec![]]);
+                found.insert("a store");
+            } else {
+                found.insert("none");
+            }
+        }
+    }
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
+fn a_disk_without_the_room_that_is_to_be_set_aside_is_full_at_once() {
+    let disk = ForgetfulDisk::new();
+    disk.fill_up_at(ROOM / 2);
+    let full = Store::create_on(disk, &identity(), ROOM).expect_err("it is full");
+    let is_full = |error: &io::Error| error.kind() == io::ErrorKind::StorageFull;
+    assert!(
+        matches!(&full, Error::Disk(error) if is_full(error)),
+        "{full:?}"
+    );
 }
 
 #[test]
@@ -391,7 +482,7 @@ fn all_that_wait_while_a_sync_runs_share_the_next_and_are_told_in_order() {
 
     let disk = ForgetfulDisk::new();
     let gate = Gate(disk.clone(), Arc::new((Mutex::new(true), Condvar::new())));
-    let store = Store::create_on(gate.clone(), &identity()).expect("an empty disk");
+    let store = Store::create_on(gate.clone(), &identity(), 0).expect("an empty disk");
     let writer = Writer::new(store, 100);
     let (told, tells) = channel();
     let syncs = disk.syncs();
@@ -421,7 +512,7 @@ fn all_that_wait_while_a_sync_runs_share_the_next_and_are_told_in_order() {
 #[test]
 fn who_waits_for_a_sync_that_fails_is_told_and_so_is_everybody_after() {
     let disk = ForgetfulDisk::new();
-    let store = Store::create_on(disk.clone(), &identity()).expect("an empty disk");
+    let store = Store::create_on(disk.clone(), &identity(), 0).expect("an empty disk");
     disk.fail_syncs_after(0);
     let writer = Writer::new(store, 10);
     let (told, tells) = channel();
@@ -440,7 +531,7 @@ fn who_waits_for_a_sync_that_fails_is_told_and_so_is_everybody_after() {
 #[test]
 fn more_than_may_wait_is_handed_back() {
     let disk = ForgetfulDisk::new();
-    let store = Store::create_on(disk, &identity()).expect("an empty disk");
+    let store = Store::create_on(disk, &identity(), 0).expect("an empty disk");
     let writer = Writer::new(store, 1);
     let (go_on, may_go_on) = channel::<()>();
     let (begun, has_begun) = channel();
@@ -464,7 +555,7 @@ fn more_than_may_wait_is_handed_back() {
 #[test]
 fn a_log_that_is_replaced_has_the_fewest_records_of_the_same_fold() {
     let disk = ForgetfulDisk::new();
-    let mut store = Store::create_on(disk.clone(), &identity()).expect("an empty disk");
+    let mut store = Store::create_on(disk.clone(), &identity(), 0).expect("an empty disk");
     let ended = |number| Record::End {
         transaction: TransactionId { epoch: 1, number },
     };

@@ -60,7 +60,7 @@ fn identity() -> Identity {
 /// A store with these records, that is closed.
 fn written<P: Protocol>(records: &[P::Record]) -> ForgetfulDisk {
     let disk = ForgetfulDisk::new();
-    let mut store = Store::create_on(disk.clone(), &identity()).expect("an empty disk");
+    let mut store = Store::create_on(disk.clone(), &identity(), 0).expect("an empty disk");
     let mut batch = Batch::new();
     for record in records {
         let appended = batch.append::<P>(ProcessId(2), record);

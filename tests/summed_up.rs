@@ -51,7 +51,7 @@ impl Server {
             node: 0,
             protocol: "raft".to_owned(),
         };
-        let store = Store::create_on(ForgetfulDisk::new(), &identity).expect("an empty disk");
+        let store = Store::create_on(ForgetfulDisk::new(), &identity, 0).expect("an empty disk");
         let raft = Protocol::new(1, Limits::default()).expect("a sensible number");
         let (now, mut told) = (Instant::now(), Told::default());
         let process = Process::start(raft, ME, Default::default(), now, &mut told);

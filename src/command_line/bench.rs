@@ -16,7 +16,7 @@ use quorate::ledger::{Change, Obstacle};
 use quorate::load::{Disk, Load, Measured, free_ports, plot, table};
 use quorate::transport::CallError;
 
-use super::cluster::{Running, serves};
+use super::cluster::{Running, make, serves};
 use super::config::{Cluster, Protocol};
 use super::{ledger, registers};
 
@@ -99,8 +99,8 @@ async fn measure_all(arguments: &Arguments) -> Result<()> {
     // Nothing parts them here, and nothing that counts is lost.
     cluster.commit.assume_synchronous = true;
     cluster.check()?;
-    cluster.write(&file)?;
-    let mut running = Running::start(directory, &file, cluster.nodes.len())?;
+    make(&cluster, directory, &file)?;
+    let mut running = Running::start(directory, &file, &cluster)?;
     let measured = tokio::select! {
         measured = measure_cluster(arguments, &cluster, running.processes()) => measured,
         ended = running.first_to_end() => Err(ended),

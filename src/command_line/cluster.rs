@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::config::{Cluster, Protocol};
+use super::serve;
 
 /// How long nodes have to stop.
 const STOP: Duration = Duration::from_secs(10);
@@ -63,7 +64,7 @@ async fn run_all(arguments: &Arguments) -> Result<()> {
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
-    let mut running = Running::start(&arguments.directory, &file, cluster.nodes.len())?;
+    let mut running = Running::start(&arguments.directory, &file, &cluster)?;
     let ended = tokio::select! {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
@@ -83,10 +84,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts so many nodes, whose data is in this directory.
-    pub(crate) fn start(directory: &Path, file: &Path, count: usize) -> Result<Self> {
+    /// Starts the nodes of a cluster, whose data is in this directory.
+    pub(crate) fn start(directory: &Path, file: &Path, cluster: &Cluster) -> Result<Self> {
         let (mut nodes, mut inputs) = (Vec::new(), Vec::new());
-        for node in 0..count {
+        for node in (0..).take(cluster.nodes.len()) {
             let mut child = start(directory, file, node)?;
             inputs.push(child.stdin.take());
             nodes.push(child);
@@ -123,7 +124,7 @@ impl Running {
     }
 }
 
-/// Makes a new cluster: its file comes last, so that half of one is none.
+/// Makes a new cluster.
 fn create(arguments: &Arguments, file: &Path) -> Result<Cluster> {
     let directory = &arguments.directory;
     let mut cluster = Cluster::local(
@@ -139,17 +140,28 @@ fn create(arguments: &Arguments, file: &Path) -> Result<Cluster> {
     fs::create_dir_all(directory).with_context(what)?;
     if fs::read_dir(directory).with_context(what)?.next().is_some() {
         bail!(
-            "{} is not empty, and has no cluster.toml: give another --directory",
+            "{} is not empty, and has no cluster.toml: if a cluster was being made there, remove it; or give another --directory",
             directory.display()
         );
     }
-    cluster.write(file)?;
+    make(&cluster, directory, file)?;
     Ok(cluster)
 }
 
-fn start(directory: &Path, file: &Path, node: usize) -> Result<Child> {
+/// Makes the data of its nodes in this directory, and then its file: without that, it is no cluster.
+pub(crate) fn make(cluster: &Cluster, directory: &Path, file: &Path) -> Result<()> {
+    for node in (0..).take(cluster.nodes.len()) {
+        serve::create(cluster, node, &data(directory, node))?.close()?;
+    }
+    cluster.write(file)
+}
+
+fn data(directory: &Path, node: u16) -> PathBuf {
+    directory.join(format!("node-{node}"))
+}
+
+fn start(directory: &Path, file: &Path, node: u16) -> Result<Child> {
     let program = std::env::current_exe().context("where this program is, is not known")?;
-    let data = directory.join(format!("node-{node}"));
     let mut command = Command::new(program);
     command
         .arg("serve")
@@ -157,14 +169,10 @@ fn start(directory: &Path, file: &Path, node: usize) -> Result<Child> {
         .arg(file)
         .args(["--node", &node.to_string()])
         .arg("--directory")
-        .arg(&data)
+        .arg(data(directory, node))
         .arg("--stop-at-end-of-input")
         .stdin(Stdio::piped())
         .kill_on_drop(true);
-    // What this very command has begun to make, it goes on to make: nobody has promised anything before there is a store.
-    if !data.exists() {
-        command.arg("--new");
-    }
     command
         .spawn()
         .with_context(|| format!("node {node} cannot be started"))

@@ -27,6 +27,9 @@ pub(crate) struct Cluster {
     /// Whether addresses may be such as can be reached from other machines. Nothing is encrypted or authenticated yet.
     #[serde(default)]
     pub(crate) allow_remote: bool,
+    /// How many bytes each new node sets aside on its disk. Its log may need more, and has it, at the pace of the file system.
+    #[serde(default = "room_bytes")]
+    pub(crate) room_bytes: u64,
     /// How Raft is run.
     #[serde(default)]
     pub(crate) raft: RaftSettings,
@@ -36,6 +39,11 @@ pub(crate) struct Cluster {
     /// How Paxos is run.
     #[serde(default)]
     pub(crate) paxos: PaxosSettings,
+}
+
+/// As much as a log has between two snapshots, and as much again.
+fn room_bytes() -> u64 {
+    2 * RaftSettings::default().snapshot_bytes
 }
 
 /// What nodes run.
@@ -167,6 +175,7 @@ impl Cluster {
             nodes: ports(port)?,
             metrics,
             allow_remote: false,
+            room_bytes: room_bytes(),
             raft: RaftSettings::default(),
             commit: CommitSettings::default(),
             paxos: PaxosSettings::default(),

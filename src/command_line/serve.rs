@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{IsTerminal, LineWriter};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ async fn serve(arguments: &Arguments, cluster: &Cluster) -> Result<()> {
             };
             let protocol = Raft::new(cluster.nodes.len(), Limits::default())?;
             let service = KeyValue::new(me, timing);
-            let runs = (PROTOCOL, protocol, service, settings);
+            let runs = (protocol, service, settings);
             run_node(arguments, cluster, listener, runs).await
         }
         Protocol::TwoPhaseCommit => {
@@ -124,7 +124,7 @@ async fn serve(arguments: &Arguments, cluster: &Cluster) -> Result<()> {
                 resend: Duration::from_millis(cluster.paxos.resend_milliseconds),
             });
             let protocol = Registers::new(cluster.nodes.len())?;
-            let runs = (registers::PROTOCOL, protocol, service, Settings::default());
+            let runs = (protocol, service, Settings::default());
             run_node(arguments, cluster, listener, runs).await
         }
     }
@@ -144,7 +144,7 @@ where
         resend: Duration::from_millis(cluster.commit.resend_milliseconds),
         suspect: Duration::from_millis(cluster.commit.suspect_milliseconds),
     });
-    let runs = (P::NAME, Ledger::new(protocol), service, Settings::default());
+    let runs = (Ledger::new(protocol), service, Settings::default());
     run_node(arguments, cluster, listener, runs).await
 }
 
@@ -152,14 +152,14 @@ async fn run_node<P, S>(
     arguments: &Arguments,
     cluster: &Cluster,
     listener: TcpListener,
-    (name, protocol, service, settings): (&str, P, S, Settings),
+    (protocol, service, settings): (P, S, Settings),
 ) -> Result<()>
 where
     P: quorate::protocol::Protocol<Message: Send + 'static>,
     S: Service<P>,
 {
     let me = ProcessId(arguments.node);
-    let store = open(arguments, cluster, name)?;
+    let store = open(arguments, cluster)?;
     let trace = arguments.trace.as_ref().map(|file| {
         let created = File::create(file);
         let created = created.with_context(|| format!("{} cannot be written", file.display()));
@@ -175,7 +175,7 @@ where
         service,
         hello: Hello {
             cluster: cluster.name.clone(),
-            protocol: name.to_owned(),
+            protocol: name(cluster.protocol).to_owned(),
             speaker: Speaker::Node(me),
         },
         listener,
@@ -191,21 +191,40 @@ where
     Ok(())
 }
 
-fn open(arguments: &Arguments, cluster: &Cluster, protocol: &str) -> Result<Store> {
+fn open(arguments: &Arguments, cluster: &Cluster) -> Result<Store> {
     let directory = &arguments.directory;
-    let identity = Identity {
-        cluster: cluster.name.clone(),
-        node: u64::from(arguments.node),
-        protocol: protocol.to_owned(),
-    };
-    let what = || format!("{}", directory.display());
     if arguments.new {
-        return Store::create(directory, &identity).with_context(what);
+        return create(cluster, arguments.node, directory);
     }
-    let (store, recovery) = Store::open(directory, &identity).with_context(what)?;
+    let opened = Store::open(directory, &identity(cluster, arguments.node));
+    let (store, recovery) = opened.with_context(|| format!("{}", directory.display()))?;
     let (records, was_interrupted) = (recovery.records, recovery.was_interrupted);
     tracing::info!(records, was_interrupted, "data read");
     Ok(store)
+}
+
+/// The store of a new node.
+pub(crate) fn create(cluster: &Cluster, node: u16, directory: &Path) -> Result<Store> {
+    let created = Store::create(directory, &identity(cluster, node), cluster.room_bytes);
+    created.with_context(|| format!("{}", directory.display()))
+}
+
+fn identity(cluster: &Cluster, node: u16) -> Identity {
+    Identity {
+        cluster: cluster.name.clone(),
+        node: u64::from(node),
+        protocol: name(cluster.protocol).to_owned(),
+    }
+}
+
+/// What nodes run, as they tell each other.
+fn name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Raft => PROTOCOL,
+        Protocol::TwoPhaseCommit => <TwoPhaseCommit>::NAME,
+        Protocol::ThreePhaseCommit => <ThreePhaseCommit>::NAME,
+        Protocol::Paxos => registers::PROTOCOL,
+    }
 }
 
 /// Waits for a signal, or for the end of the input.

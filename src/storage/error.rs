@@ -14,6 +14,8 @@ pub enum Error {
     NotEmpty,
     /// There is no store where a node is said to have one.
     Empty,
+    /// There is one that was never finished.
+    Unfinished,
     /// It is another's.
     Foreign {
         /// Whose.
@@ -75,6 +77,10 @@ impl Display for Error {
             Self::Empty => write!(
                 f,
                 "there is no data, though this node has run before: give the directory that it had; if that is lost, {FROM_ANOTHER}"
+            ),
+            Self::Unfinished => write!(
+                f,
+                "this node was being made when something came between, and has never run: start it as a new one"
             ),
             Self::Foreign { found, expected } => write!(
                 f,

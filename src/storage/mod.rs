@@ -21,6 +21,9 @@
 //! One file, of [redb]: a table with the identity, and one with the records, by process and number. A record is a byte with
 //! its version and then its [postcard] encoding.
 //!
+//! A new store can set room aside: the file system then has no blocks to find, and none to note, while records are written,
+//! and a disk that is too small is found out at once.
+//!
 //! [postcard]: https://docs.rs/postcard
 
 use std::collections::BTreeMap;
@@ -53,6 +56,13 @@ const IDENTITY_KEY: &str = "identity";
 const CLOSED_KEY: &str = "closed";
 /// By process, and by the record's number in its log.
 const RECORDS: TableDefinition<(u16, u64), &[u8]> = TableDefinition::new("records");
+
+/// What takes up the room that is set aside, until there is enough of it.
+const ROOM: TableDefinition<u64, &[u8]> = TableDefinition::new("room");
+/// What stands behind that room, so that the file is not cut when it is free.
+const END_OF_ROOM: TableDefinition<u64, &[u8]> = TableDefinition::new("end of room");
+/// How much of it is written at once, in bytes; a page of the engine's, with its header.
+const PIECE_OF_ROOM: usize = (1 << 20) - (1 << 10);
 
 /// How much of the file is kept in memory, in bytes: records are written once and read once.
 const CACHE_BYTES: usize = 16 << 20;
@@ -157,13 +167,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// A new node's store, in a directory that is empty or does not exist.
+    /// A new node's store, in a directory that is empty or does not exist, with so many bytes of room, roughly, set aside.
     ///
     /// # Errors
     ///
     /// If there is something in the directory, or it cannot be written.
-    pub fn create(directory: &Path, identity: &Identity) -> Result<Self, Error> {
-        Self::create_on(directory::create(directory)?, identity)
+    pub fn create(directory: &Path, identity: &Identity, room: u64) -> Result<Self, Error> {
+        let store = Self::create_on(directory::create(directory)?, identity, room)?;
+        directory::finish(directory)?;
+        Ok(store)
     }
 
     /// The store of a node that has run before.
@@ -175,16 +187,17 @@ impl Store {
         Self::open_on(directory::open(directory)?, identity)
     }
 
-    /// A new node's store, on a disk that is empty.
+    /// A new node's store, on a disk that is empty, with so many bytes of room, roughly, set aside.
     ///
     /// # Errors
     ///
     /// If there is something on the disk, or it cannot be written.
-    pub fn create_on(disk: impl Disk, identity: &Identity) -> Result<Self, Error> {
+    pub fn create_on(disk: impl Disk, identity: &Identity, room: u64) -> Result<Self, Error> {
         if disk.len()? != 0 {
             return Err(Error::NotEmpty);
         }
         let database = builder().create_with_backend(disk)?;
+        set_aside(&database, room)?;
         let transaction = database.begin_write()?;
         {
             let mut table = transaction.open_table(IDENTITY)?;
@@ -318,6 +331,27 @@ fn builder() -> Builder {
     let mut builder = Builder::new();
     builder.set_cache_size(CACHE_BYTES);
     builder
+}
+
+/// Has the engine's file grow, writes all of that, and frees it again.
+fn set_aside(database: &Database, room: u64) -> Result<(), Error> {
+    let piece = vec![0; PIECE_OF_ROOM];
+    let pieces = room / PIECE_OF_ROOM as u64;
+    if pieces == 0 {
+        return Ok(());
+    }
+    for (table, pieces) in [(ROOM, pieces), (END_OF_ROOM, 1)] {
+        let transaction = database.begin_write()?;
+        for piece_number in 0..pieces {
+            let mut table = transaction.open_table(table)?;
+            table.insert(piece_number, &piece[..])?;
+        }
+        transaction.commit()?;
+    }
+    let transaction = database.begin_write()?;
+    transaction.delete_table(ROOM)?;
+    transaction.commit()?;
+    Ok(())
 }
 
 /// Notes that it is open. Returns whether it was not closed before.

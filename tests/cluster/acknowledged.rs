@@ -115,7 +115,7 @@ async fn write_all(bug: Bug) -> Result<u64, String> {
             election: Duration::from_millis(250),
             snapshot_bytes: 1 << 20,
         };
-        let store = Store::create_on(disk.clone(), &identity(node)).expect("a new store");
+        let store = Store::create_on(disk.clone(), &identity(node), 0).expect("a new store");
         let node = assemble(arguments, store, None).await;
         nodes.push(tokio::task::spawn_local(node.run(stop.clone())));
     }

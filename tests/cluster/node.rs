@@ -122,7 +122,7 @@ async fn serve(arguments: Arguments) {
     let is_new = std::fs::metadata(&file).map_or(0, |file| file.len()) == 0;
     let disk = PowerLoss::open(&file, bug != Bug::NeverSyncs).expect("a file");
     let store = match is_new {
-        true => Store::create_on(disk, &identity(node)).expect("a new store"),
+        true => Store::create_on(disk, &identity(node), 0).expect("a new store"),
         false => Store::open_on(disk, &identity(node)).expect("the store").0,
     };
     let mut options = File::options();

@@ -114,7 +114,7 @@ fn append(criterion: &mut Criterion) {
                 file.sync_data().expect("there is room");
             });
         });
-        let mut store = Store::create(&directory.path().join("store"), &identity());
+        let mut store = Store::create(&directory.path().join("store"), &identity(), 0);
         group.bench_function("Quorate (redb)", |bencher| {
             let store = store.as_mut().expect("a new store");
             bencher.iter(|| store.write(batch(records)).expect("there is room"));
@@ -128,7 +128,7 @@ fn append(criterion: &mut Criterion) {
 /// A store, and fjall's, with a log each.
 fn logs(directory: &Path) -> (PathBuf, PathBuf) {
     let paths = (directory.join("store"), directory.join("fjall"));
-    let mut store = Store::create(&paths.0, &identity()).expect("a new store");
+    let mut store = Store::create(&paths.0, &identity(), 0).expect("a new store");
     let mut fjall = Fjall::open(&paths.1);
     for _ in 0..LOG / 1000 {
         store.write(batch(1000)).expect("there is room");
@@ -161,7 +161,7 @@ fn truncate(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("10000 records dropped and synced");
     group.sample_size(10);
     let directory = directory();
-    let mut store = Store::create(&directory.path().join("store"), &identity()).expect("new");
+    let mut store = Store::create(&directory.path().join("store"), &identity(), 0).expect("new");
     group.bench_function("Quorate (redb)", |bencher| {
         let prepare = |store: &mut Store| {
             store.write(batch(10_000)).expect("there is room");

@@ -33,7 +33,7 @@ impl Disk {
                     node: number,
                     protocol: "raft".to_owned(),
                 };
-                let store = Store::create(&path, &identity)?;
+                let store = Store::create(&path, &identity, 0)?;
                 Ok(Self::Store(Writer::new(store, batches_max)))
             }
             On::File => Ok(Self::File(BareFile::new(&path)?)),
