@@ -325,7 +325,7 @@ fn commits(is_watched: bool) -> Vec<Vec<String>> {
         process.step(input, now, &mut outside);
         steps.push(std::mem::take(&mut outside.done));
         let given = process.give(&mut Batch::new()).expect("records encode");
-        process.durable(given, now, &mut outside);
+        process.durable(given.records, now, &mut outside);
         steps.push(std::mem::take(&mut outside.done));
     }
     steps

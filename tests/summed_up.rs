@@ -82,22 +82,19 @@ impl Server {
         self.step(Input::Submit(Request::Propose(vec![entry])));
     }
 
-    /// Writes what there is to write, until there is no more. Returns whether anything summed it up.
+    /// Writes what there is to write, until there is no more. Returns whether the log was replaced.
     fn write(&mut self) -> bool {
-        let mut any_sums_up = false;
+        let mut any_anew = false;
         while self.process.has_more() {
             let mut batch = Batch::new();
-            let sums_up = self.process.sums_up();
-            let count = match sums_up {
-                true => self.process.give_anew(&mut batch),
-                false => self.process.give(&mut batch),
-            };
-            any_sums_up |= sums_up;
-            let count = count.expect("records can be encoded");
+            let given = self.process.give(&mut batch);
+            let given = given.expect("records can be encoded");
+            any_anew |= given.anew;
             self.store.write(batch).expect("there is room");
-            self.process.durable(count, self.now, &mut self.told);
+            self.process
+                .durable(given.records, self.now, &mut self.told);
         }
-        any_sums_up
+        any_anew
     }
 
     fn on_disk(&self) -> Vec<Record<Map>> {

@@ -212,27 +212,27 @@ mod tests {
     }
 
     /// What a command does, by the sentence that describes it.
-    fn apply(pairs: &mut BTreeMap<Bytes, Bytes>, command: Command) -> Reply {
+    fn apply(pairs: &mut BTreeMap<Vec<u8>, Bytes>, command: Command) -> Reply {
         match command {
             Command::Put { key, value } => {
-                pairs.insert(key, value);
+                pairs.insert(key.to_vec(), value);
                 Reply::Done
             }
-            Command::Delete { key } => Reply::Swapped(pairs.remove(&key).is_some()),
+            Command::Delete { key } => Reply::Swapped(pairs.remove(&key[..]).is_some()),
             Command::CompareAndSwap { key, expected, new } => {
-                let is_expected = pairs.get(&key) == expected.as_ref();
+                let is_expected = pairs.get(&key[..]) == expected.as_ref();
                 match new {
                     _ if !is_expected => None,
-                    Some(new) => pairs.insert(key, new),
-                    None => pairs.remove(&key),
+                    Some(new) => pairs.insert(key.to_vec(), new),
+                    None => pairs.remove(&key[..]),
                 };
                 Reply::Swapped(is_expected)
             }
         }
     }
 
-    fn get(map: &Map, key: &Bytes) -> Option<Bytes> {
-        let key = key.clone();
+    fn get(map: &Map, key: &[u8]) -> Option<Bytes> {
+        let key = Bytes::copy_from_slice(key);
         match map.query(&Query::Get { key }) {
             Reply::Value(value) => value,
             other => panic!("{other:?} is no value"),
@@ -268,7 +268,8 @@ mod tests {
             for (key, value) in &pairs {
                 prop_assert_eq!(get(&map, key), Some(value.clone()));
             }
-            let all: Vec<_> = pairs.clone().into_iter().collect();
+            let all = pairs.into_iter().map(|(key, value)| (Bytes::from(key), value));
+            let all: Vec<_> = all.collect();
             prop_assert_eq!(range(&map, &Bytes::new(), None, u64::MAX), (all.clone(), false));
             let within = all.into_iter().filter(|(key, _)| *key >= from && to.as_ref().is_none_or(|to| key < to));
             let within: Vec<_> = within.collect();

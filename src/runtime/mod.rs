@@ -28,7 +28,7 @@ mod trace;
 
 pub use error::Error;
 pub use node::{Node, Settings};
-pub use process::{Outside, Process};
+pub use process::{Given, Outside, Process};
 pub use timers::Timers;
 pub use trace::Trace;
 

@@ -293,15 +293,16 @@ impl<P: Protocol, S: Service<P>> Turns<P, S> {
 
     /// Puts into the batch what the disk was not given; or, if it is time, the fewest records that say all.
     fn give(&mut self) -> Result<(), Error> {
-        if !self.process.sums_up() {
-            let bytes = self.batch.bytes();
-            self.batch_records += self.process.give(&mut self.batch)?;
-            self.log_bytes += self.batch.bytes() - bytes;
+        let before = self.batch.bytes();
+        let given = self.process.give(&mut self.batch)?;
+        self.batch_records += given.records;
+        if !given.anew {
+            self.log_bytes += self.batch.bytes() - before;
             if self.log_bytes <= self.log_bytes_max {
                 return Ok(());
             }
+            self.process.give_anew(&mut self.batch)?;
         }
-        self.batch_records += self.process.give_anew(&mut self.batch)?;
         let bytes = self.batch.bytes();
         self.log_bytes = 0;
         self.log_bytes_max = self.settings.log_bytes_max.max(2 * bytes);

@@ -45,6 +45,15 @@ pub struct Process<P: Protocol> {
     reported: VecDeque<u64>,
 }
 
+/// What the disk was given.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Given {
+    /// How many records it had not been given before: these are durable with it.
+    pub records: usize,
+    /// Whether it takes the place of all that was written before.
+    pub anew: bool,
+}
+
 /// Carries out what is not held back.
 struct Carrier<'a, P: Protocol, O> {
     outside: &'a mut O,
@@ -138,38 +147,38 @@ impl<P: Protocol> Process<P> {
         self.step_reported(now, outside);
     }
 
-    /// Gives the disk what it was not given: puts it into the batch. Returns how many records that is.
+    /// Gives the disk what it was not given: puts it into the batch; or, if a record among it makes most of the earlier ones
+    /// needless, all anew ([`Process::give_anew`]).
     ///
     /// # Errors
     ///
-    /// If one cannot be encoded.
-    pub fn give(&mut self, batch: &mut Batch) -> Result<usize, storage::Error> {
-        let mut count = 0;
-        for pending in self.hold_back.pending().skip(self.given) {
-            batch.append::<P>(self.me, &pending.record)?;
-            count += 1;
+    /// If a record cannot be encoded.
+    pub fn give(&mut self, batch: &mut Batch) -> Result<Given, storage::Error> {
+        let pending = || self.hold_back.pending().skip(self.given);
+        if pending().any(|pending| P::sums_up(&pending.record)) {
+            return self.give_anew(batch);
         }
-        self.given += count;
-        Ok(count)
+        for pending in pending() {
+            batch.append::<P>(self.me, &pending.record)?;
+        }
+        Ok(self.all_given(false))
     }
 
     /// Gives the disk what it was not given, and what it was, anew: puts into the batch the fewest records that say the
-    /// same, in the place of all. Returns how many that it was not given these stand for.
+    /// same, in the place of all.
     ///
     /// # Errors
     ///
     /// If one cannot be encoded.
-    pub fn give_anew(&mut self, batch: &mut Batch) -> Result<usize, storage::Error> {
+    pub fn give_anew(&mut self, batch: &mut Batch) -> Result<Given, storage::Error> {
         batch.replace::<P>(self.me, &self.protocol.durable(&self.state))?;
-        let count = self.hold_back.len() - self.given;
-        self.given += count;
-        Ok(count)
+        Ok(self.all_given(true))
     }
 
-    /// Whether among the records that the disk was not given is one that makes most of the earlier ones needless.
-    pub fn sums_up(&self) -> bool {
-        let mut records = self.hold_back.pending().skip(self.given);
-        records.any(|pending| P::sums_up(&pending.record))
+    fn all_given(&mut self, anew: bool) -> Given {
+        let records = self.hold_back.len() - self.given;
+        self.given += records;
+        Given { records, anew }
     }
 
     /// Whether there are records that the disk was not given.

@@ -190,7 +190,7 @@ async fn serve(
     let mut events = Vec::new();
     let (mut batch, mut records) = (Batch::new(), 0);
     loop {
-        records += process.give(&mut batch)?;
+        records += process.give(&mut batch)?.records;
         if records > 0 {
             let (durable, count) = (durable.clone(), records);
             let done = move |is_written| {
