@@ -338,8 +338,15 @@ fn a_node_is_not_started_on_what_is_not_its_own() {
 #[test]
 fn a_cluster_does_not_start_a_node_whose_data_is_gone_as_a_new_one() {
     let cluster = Cluster::new();
-    cluster.run().stop();
+    let mut command = quorate(["cluster", "--room-bytes", "0", "--directory"]);
+    command.arg(cluster.data());
+    command.args(["--port", &cluster.port.to_string()]);
+    let mut running = Running::start(command);
+    running.says("3 nodes serve");
+    running.stop();
     let gone = cluster.data().join("node-1");
+    let bytes = fs::metadata(gone.join("quorate.redb")).unwrap().len();
+    assert!(bytes < 1 << 20, "{bytes} without room");
     fs::remove_dir_all(&gone).unwrap();
     let directory = cluster.data();
     let mut again = quorate(["cluster", "--directory"]);

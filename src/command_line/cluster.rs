@@ -40,6 +40,9 @@ pub(crate) struct Arguments {
     /// The first node's port; the others have the next ones.
     #[arg(long, default_value_t = 4100)]
     port: u16,
+    /// How many bytes each node of a new cluster sets aside on its disk.
+    #[arg(long)]
+    room_bytes: Option<u64>,
     /// Nodes tell Prometheus how they are, at the ports behind their own.
     #[arg(long)]
     metrics: bool,
@@ -135,6 +138,7 @@ fn create(arguments: &Arguments, file: &Path) -> Result<Cluster> {
         arguments.metrics,
     )?;
     cluster.commit.assume_synchronous = arguments.assume_synchronous;
+    cluster.room_bytes = arguments.room_bytes.unwrap_or(cluster.room_bytes);
     cluster.check()?;
     let what = || format!("{} cannot be made", directory.display());
     fs::create_dir_all(directory).with_context(what)?;

@@ -1,5 +1,5 @@
 //! Quorate's key-value store and etcd, each as three durable processes on this machine: the same values, clients and
-//! connections, one after the other for each number of clients.
+//! connections, one after the other for each number of clients, and in several rounds, for machines are never quite the same.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -30,6 +30,9 @@ struct Arguments {
     /// How many seconds each measurement takes.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
+    /// How often all that is measured; shown is the median.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
     /// How many bytes a value has.
     #[arg(long, default_value_t = 256)]
     value_bytes: usize,
@@ -49,6 +52,7 @@ fn main() -> Result<()> {
     if !arguments.bench {
         arguments.clients = vec![1, 8];
         arguments.seconds = 0.5;
+        arguments.rounds = 1;
     }
     let directory = &arguments.directory;
     ensure!(
@@ -66,26 +70,43 @@ fn compare(arguments: &Arguments) -> Result<()> {
     let disk = Disk::measure(&arguments.directory)?;
     println!("{disk}");
     let mut measured = Vec::new();
+    let mut compared = Vec::new();
     for &clients in &arguments.clients {
-        measured.extend(quorate(arguments, clients)?);
-        measured.extend(etcd(arguments, clients)?);
+        // Quorate's puts and gets, and etcd's, of each round.
+        let mut rounds = Vec::new();
+        for _ in 0..arguments.rounds {
+            rounds.push((quorate(arguments, clients)?, etcd(arguments, clients)?));
+        }
+        let ratios = |ratio: &dyn Fn(&Measured, &Measured) -> f64, work: usize| {
+            let rounds = rounds.iter();
+            sorted(rounds.map(|(quorate, etcd)| ratio(&quorate[work], &etcd[work])))
+        };
+        for (number, work) in ["put", "get"].iter().enumerate() {
+            let faster = ratios(
+                &|quorate, etcd| quorate.operations_per_second / etcd.operations_per_second,
+                number,
+            );
+            let sooner = ratios(
+                &|quorate, etcd| quorate.p99_milliseconds / etcd.p99_milliseconds,
+                number,
+            );
+            compared.push(format!(
+                "{work} with {clients} clients: {:.1} times as many ({:.1} to {:.1}), and p99 is {:.2} of etcd's ({:.2} to {:.2})",
+                median(&faster),
+                faster[0],
+                faster[faster.len() - 1],
+                median(&sooner),
+                sooner[0],
+                sooner[sooner.len() - 1],
+            ));
+        }
+        let (quorate, etcd): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();
+        measured.extend(of_median_throughput(quorate));
+        measured.extend(of_median_throughput(etcd));
     }
     println!("{}", table(&measured));
-    for row in &measured {
-        let same = |other: &&Measured| {
-            other.system == "etcd" && other.work == row.work && other.clients == row.clients
-        };
-        if row.system == "Quorate"
-            && let Some(etcd) = measured.iter().find(same)
-        {
-            println!(
-                "{} with {} clients: {:.1} times as many, and p99 is {:.2} of etcd's",
-                row.work,
-                row.clients,
-                row.operations_per_second / etcd.operations_per_second,
-                row.p99_milliseconds / etcd.p99_milliseconds
-            );
-        }
+    for line in compared {
+        println!("{line}");
     }
     if let Some(file) = &arguments.plot {
         let title = format!("values of {} bytes; {disk}", arguments.value_bytes);
@@ -93,6 +114,31 @@ fn compare(arguments: &Arguments) -> Result<()> {
             .map_err(|error| anyhow!("{} is not drawn: {error}", file.display()))?;
     }
     Ok(())
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// That of values in order; the lower of two.
+fn median<T: Clone>(values: &[T]) -> T {
+    values[(values.len() - 1) / 2].clone()
+}
+
+/// Of each work the row that has the median throughput of all rounds.
+fn of_median_throughput(rounds: Vec<Vec<Measured>>) -> Vec<Measured> {
+    let works = 0..rounds[0].len();
+    let works = works.map(|work| {
+        let mut rows: Vec<_> = rounds.iter().map(|rows| rows[work].clone()).collect();
+        rows.sort_by(|one, other| {
+            one.operations_per_second
+                .total_cmp(&other.operations_per_second)
+        });
+        median(&rows)
+    });
+    works.collect()
 }
 
 /// `quorate bench`, of this very source.
