@@ -356,6 +356,24 @@ fn a_cluster_does_not_start_a_node_whose_data_is_gone_as_a_new_one() {
 }
 
 #[test]
+fn a_cluster_that_was_not_finished_being_made_is_made_anew() {
+    let cluster = Cluster::new();
+    let half = cluster.data().join("node-4");
+    fs::create_dir_all(&half).unwrap();
+    fs::write(half.join("quorate.redb.unfinished"), "half").unwrap();
+    let mark = cluster.data().join("unfinished");
+    fs::write(&mark, "").unwrap();
+    cluster.run().stop();
+    assert!(!half.exists() && !mark.exists());
+    // Without the mark its nodes may have run.
+    fs::remove_file(cluster.file()).unwrap();
+    let mut again = quorate(["cluster", "--directory"]);
+    again.arg(cluster.data());
+    fails(again, "is not empty, and has no cluster.toml");
+    assert!(cluster.data().join("node-0").exists());
+}
+
+#[test]
 fn a_cluster_is_not_made_of_nothing_and_not_where_something_else_is() {
     let directory = tempfile::tempdir().unwrap();
     let cluster = |arguments: &[&str]| {

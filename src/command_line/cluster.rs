@@ -1,7 +1,7 @@
 //! A cluster on this machine.
 
 use std::convert::Infallible;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::config::{Cluster, Protocol};
 use super::serve;
 
+/// The mark of a directory in which a cluster is being made; it becomes the cluster's file.
+const UNFINISHED: &str = "unfinished";
 /// How long nodes have to stop.
 const STOP: Duration = Duration::from_secs(10);
 /// How long they have until they serve.
@@ -140,16 +142,30 @@ fn create(arguments: &Arguments, file: &Path) -> Result<Cluster> {
     cluster.commit.assume_synchronous = arguments.assume_synchronous;
     cluster.room_bytes = arguments.room_bytes.unwrap_or(cluster.room_bytes);
     cluster.check()?;
-    let what = || format!("{} cannot be made", directory.display());
-    fs::create_dir_all(directory).with_context(what)?;
-    if fs::read_dir(directory).with_context(what)?.next().is_some() {
-        bail!(
-            "{} is not empty, and has no cluster.toml: if a cluster was being made there, remove it; or give another --directory",
-            directory.display()
-        );
-    }
+    prepare(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
     make(&cluster, directory, file)?;
     Ok(cluster)
+}
+
+/// Has an empty directory, but for a mark that a cluster is being made there. What was left of an attempt that came to no end
+/// is removed: without the cluster's file, none of its nodes has run.
+fn prepare(directory: &Path) -> Result<()> {
+    fs::create_dir_all(directory)?;
+    let mark = directory.join(UNFINISHED);
+    let was_begun = mark.exists();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        match name.to_str() {
+            Some(UNFINISHED) => {}
+            Some(name) if was_begun && name.starts_with("node-") => {
+                fs::remove_dir_all(entry.path())?;
+            }
+            _ => bail!("it is not empty, and has no cluster.toml: give another --directory"),
+        }
+    }
+    File::create(mark)?.sync_all()?;
+    Ok(())
 }
 
 /// Makes the data of its nodes in this directory, and then its file: without that, it is no cluster.
@@ -157,7 +173,12 @@ pub(crate) fn make(cluster: &Cluster, directory: &Path, file: &Path) -> Result<(
     for node in (0..).take(cluster.nodes.len()) {
         serve::create(cluster, node, &data(directory, node))?.close()?;
     }
-    cluster.write(file)
+    let mark = directory.join(UNFINISHED);
+    cluster.write(&mark)?;
+    fs::rename(mark, file)?;
+    // Before any node runs.
+    File::open(directory)?.sync_all()?;
+    Ok(())
 }
 
 fn data(directory: &Path, node: u16) -> PathBuf {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -293,9 +294,13 @@ impl Cluster {
         Ok(())
     }
 
-    /// Writes the file.
+    /// Writes the file, and syncs it.
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
         let text = toml::to_string(self)?;
-        fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+        let written = File::create(file).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.with_context(|| format!("{} cannot be written", file.display()))
     }
 }
