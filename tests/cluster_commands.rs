@@ -47,11 +47,22 @@ impl Cluster {
             .collect()
     }
 
-    /// `quorate cluster`, once it serves.
-    fn run(&self) -> Running {
+    /// `quorate cluster`.
+    fn command(&self) -> Command {
         let mut command = quorate(["cluster", "--metrics", "--directory"]);
         command.arg(self.data());
         command.args(["--port", &self.port.to_string()]);
+        command
+    }
+
+    /// The same, once it serves.
+    fn run(&self) -> Running {
+        self.run_with(&[])
+    }
+
+    fn run_with(&self, arguments: &[&str]) -> Running {
+        let mut command = self.command();
+        command.args(arguments);
         let mut running = Running::start(command);
         running.says("3 nodes serve");
         running
@@ -338,20 +349,15 @@ fn a_node_is_not_started_on_what_is_not_its_own() {
 #[test]
 fn a_cluster_does_not_start_a_node_whose_data_is_gone_as_a_new_one() {
     let cluster = Cluster::new();
-    let mut command = quorate(["cluster", "--room-bytes", "0", "--directory"]);
-    command.arg(cluster.data());
-    command.args(["--port", &cluster.port.to_string()]);
-    let mut running = Running::start(command);
-    running.says("3 nodes serve");
-    running.stop();
+    cluster.run_with(&["--room-bytes", "0"]).stop();
     let gone = cluster.data().join("node-1");
     let bytes = fs::metadata(gone.join("quorate.redb")).unwrap().len();
     assert!(bytes < 1 << 20, "{bytes} without room");
     fs::remove_dir_all(&gone).unwrap();
-    let directory = cluster.data();
-    let mut again = quorate(["cluster", "--directory"]);
-    again.arg(&directory);
-    fails(again, "there is no data, though this node has run before");
+    fails(
+        cluster.command(),
+        "there is no data, though this node has run before",
+    );
     assert!(!gone.exists());
 }
 
@@ -361,15 +367,13 @@ fn a_cluster_that_was_not_finished_being_made_is_made_anew() {
     let half = cluster.data().join("node-4");
     fs::create_dir_all(&half).unwrap();
     fs::write(half.join("quorate.redb.unfinished"), "half").unwrap();
-    let mark = cluster.data().join("unfinished");
+    let mark = cluster.data().join("cluster.toml.unfinished");
     fs::write(&mark, "").unwrap();
     cluster.run().stop();
     assert!(!half.exists() && !mark.exists());
     // Without the mark its nodes may have run.
     fs::remove_file(cluster.file()).unwrap();
-    let mut again = quorate(["cluster", "--directory"]);
-    again.arg(cluster.data());
-    fails(again, "is not empty, and has no cluster.toml");
+    fails(cluster.command(), "is not empty, and has no cluster.toml");
     assert!(cluster.data().join("node-0").exists());
 }
 

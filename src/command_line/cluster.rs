@@ -18,7 +18,7 @@ use super::config::{Cluster, Protocol};
 use super::serve;
 
 /// The mark of a directory in which a cluster is being made; it becomes the cluster's file.
-const UNFINISHED: &str = "unfinished";
+const UNFINISHED: &str = "cluster.toml.unfinished";
 /// How long nodes have to stop.
 const STOP: Duration = Duration::from_secs(10);
 /// How long they have until they serve.
@@ -153,14 +153,16 @@ fn prepare(directory: &Path) -> Result<()> {
     fs::create_dir_all(directory)?;
     let mark = directory.join(UNFINISHED);
     let was_begun = mark.exists();
+    let is_node = |name: &str| {
+        let number = name.strip_prefix("node-");
+        number.is_some_and(|number| number.parse::<u16>().is_ok())
+    };
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name();
         match name.to_str() {
             Some(UNFINISHED) => {}
-            Some(name) if was_begun && name.starts_with("node-") => {
-                fs::remove_dir_all(entry.path())?;
-            }
+            Some(name) if was_begun && is_node(name) => fs::remove_dir_all(entry.path())?,
             _ => bail!("it is not empty, and has no cluster.toml: give another --directory"),
         }
     }

@@ -34,6 +34,11 @@ pub(super) fn create(directory: &Path) -> Result<FileBackend, Error> {
     backend(file)
 }
 
+/// Removes the file of a store that cannot be made.
+pub(super) fn abandon(directory: &Path) -> Result<(), Error> {
+    Ok(fs::remove_file(directory.join(UNFINISHED))?)
+}
+
 /// Gives the file of a store its name, durably.
 pub(super) fn finish(directory: &Path) -> Result<(), Error> {
     fs::rename(directory.join(UNFINISHED), directory.join(FILE))?;

@@ -173,9 +173,15 @@ impl Store {
     ///
     /// If there is something in the directory, or it cannot be written.
     pub fn create(directory: &Path, identity: &Identity, room: u64) -> Result<Self, Error> {
-        let store = Self::create_on(directory::create(directory)?, identity, room)?;
-        directory::finish(directory)?;
-        Ok(store)
+        let disk = directory::create(directory)?;
+        let created = Self::create_on(disk, identity, room);
+        match &created {
+            Ok(_) => directory::finish(directory)?,
+            Err(Error::InUse) => {}
+            // What it takes up, of a disk that is full perhaps, is of no use.
+            Err(_) => directory::abandon(directory)?,
+        }
+        created
     }
 
     /// The store of a node that has run before.
@@ -342,9 +348,11 @@ fn set_aside(database: &Database, room: u64) -> Result<(), Error> {
     }
     for (table, pieces) in [(ROOM, pieces), (END_OF_ROOM, 1)] {
         let transaction = database.begin_write()?;
-        for piece_number in 0..pieces {
+        {
             let mut table = transaction.open_table(table)?;
-            table.insert(piece_number, &piece[..])?;
+            for number in 0..pieces {
+                table.insert(number, &piece[..])?;
+            }
         }
         transaction.commit()?;
     }
