@@ -26,9 +26,12 @@ type Key = SmallVec<[u8; 24]>;
 
 /// The map. Values are found by a hash of their keys: what is put most often is there already, and to search for it would be
 /// most of the work. Keys are kept in order beside it, for ranges.
+///
+/// A value has memory of its own, for it may be here for long, and would keep whatever its command was decoded with. One that
+/// is as long as the one before takes its place: what was put long ago is in no cache, and whoever frees it waits for it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Map {
-    values: HashMap<Key, Bytes>,
+    values: HashMap<Key, Box<[u8]>>,
     /// Those of `values`.
     keys: BTreeSet<Key>,
     /// Bytes of all commands that were applied.
@@ -60,14 +63,15 @@ impl Map {
         self.keys.is_empty()
     }
 
-    /// Gives a key a value: a copy, for it may be here for long, and would keep in memory whatever the command was decoded with.
+    /// Gives a key a value.
     fn put(&mut self, key: &[u8], value: &[u8]) {
         match self.values.get_mut(key) {
-            Some(old) => *old = Bytes::copy_from_slice(value),
+            Some(old) if old.len() == value.len() => old.copy_from_slice(value),
+            Some(old) => *old = value.into(),
             None => {
-                let (key, value) = (Key::from_slice(key), Bytes::copy_from_slice(value));
+                let key = Key::from_slice(key);
                 self.keys.insert(key.clone());
-                self.values.insert(key, value);
+                self.values.insert(key, value.into());
             }
         }
     }
@@ -78,10 +82,14 @@ impl Map {
         self.values.remove(key).is_some()
     }
 
+    fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        self.values.get(key).map(|value| &value[..])
+    }
+
     /// Keys in order, and their values.
-    fn pairs(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> impl Iterator<Item = (&Key, &Bytes)> {
+    fn pairs(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> impl Iterator<Item = (&[u8], &[u8])> {
         let keys = self.keys.range::<[u8], _>((from, to));
-        keys.filter_map(|key| Some((key, self.values.get(key)?)))
+        keys.filter_map(|key| Some((&key[..], self.get(key)?)))
     }
 
     fn range(&self, from: &Bytes, to: Option<&Bytes>, limit: u64) -> Reply {
@@ -98,7 +106,7 @@ impl Map {
                 return Reply::Pairs { pairs, more: true };
             }
             bytes += key.len() + value.len();
-            pairs.push((Bytes::copy_from_slice(key), value.clone()));
+            pairs.push((Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)));
         }
         Reply::Pairs { pairs, more: false }
     }
@@ -119,7 +127,7 @@ impl StateMachine for Map {
             }
             Command::Delete { key } => Reply::Swapped(self.delete(key)),
             Command::CompareAndSwap { key, expected, new } => {
-                let is_expected = self.values.get(&key[..]) == expected.as_ref();
+                let is_expected = self.get(key) == expected.as_deref();
                 match new {
                     _ if !is_expected => {}
                     Some(value) => self.put(key, value),
@@ -134,7 +142,7 @@ impl StateMachine for Map {
 
     fn query(&self, query: &Query) -> Reply {
         match query {
-            Query::Get { key } => Reply::Value(self.values.get(&key[..]).cloned()),
+            Query::Get { key } => Reply::Value(self.get(key).map(Bytes::copy_from_slice)),
             Query::Range { from, to, limit } => self.range(from, to.as_ref(), *limit),
         }
     }
@@ -144,7 +152,7 @@ impl StateMachine for Map {
         let (mut chunks, mut pairs, mut bytes) = (Vec::new(), Vec::new(), 0);
         for (key, value) in self.pairs(Bound::Unbounded, Bound::Unbounded) {
             bytes += key.len() + value.len();
-            pairs.push((Bytes::copy_from_slice(key), value.clone()));
+            pairs.push((Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)));
             if bytes >= CHUNK_BYTES {
                 let pairs = std::mem::take(&mut pairs);
                 chunks.push(Chunk { written, pairs });
@@ -157,7 +165,7 @@ impl StateMachine for Map {
 
     fn restore(chunks: &[Chunk]) -> Option<Self> {
         let pairs = chunks.iter().flat_map(|chunk| &chunk.pairs);
-        let pairs = pairs.map(|(key, value)| (Key::from_slice(key), value.clone()));
+        let pairs = pairs.map(|(key, value)| (Key::from_slice(key), value[..].into()));
         let values: HashMap<_, _> = pairs.collect();
         Some(Self {
             keys: values.keys().cloned().collect(),

@@ -61,8 +61,9 @@ const RECORDS: TableDefinition<(u16, u64), &[u8]> = TableDefinition::new("record
 const ROOM: TableDefinition<u64, &[u8]> = TableDefinition::new("room");
 /// What stands behind that room, so that the file is not cut when it is free.
 const END_OF_ROOM: TableDefinition<u64, &[u8]> = TableDefinition::new("end of room");
-/// How much of it is written at once, in bytes; a page of the engine's, with its header.
-const PIECE_OF_ROOM: usize = (1 << 20) - (1 << 10);
+/// How much of it is written at once, in bytes; a page of the engine's, with its header. Of the size that records have, for the
+/// system keeps what was written at once together, and looks through all of that when a part is written again.
+const PIECE_OF_ROOM: usize = (1 << 16) - (1 << 10);
 
 /// How much of the file is kept in memory, in bytes: records are written once and read once.
 const CACHE_BYTES: usize = 16 << 20;

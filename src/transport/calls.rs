@@ -209,10 +209,12 @@ impl<A: DeserializeOwned + Send + 'static> Calls<A> {
         query: impl Serialize,
         deadline: Instant,
     ) -> Result<A, NoAnswer> {
-        let connecting = self.connection(node);
-        let connection = match timeout_at(deadline, connecting).await {
-            Ok(connection) => connection.map_err(NoAnswer::NotConnected)?,
-            Err(_) => return Err(NoAnswer::NotConnected(Error::Silent)),
+        let connection = match self.known(node) {
+            Some(connection) => connection,
+            None => match timeout_at(deadline, self.connect(node)).await {
+                Ok(connection) => connection.map_err(NoAnswer::NotConnected)?,
+                Err(_) => return Err(NoAnswer::NotConnected(Error::Silent)),
+            },
         };
         let number = connection.numbers.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
@@ -233,12 +235,14 @@ impl<A: DeserializeOwned + Send + 'static> Calls<A> {
         }
     }
 
-    /// The connection to a node, a new one if there is none any more.
-    async fn connection(&self, node: ProcessId) -> Result<Arc<Calling<A>>, Error> {
+    /// The connection to a node, if there is one.
+    fn known(&self, node: ProcessId) -> Option<Arc<Calling<A>>> {
         let known = lock(&self.connections).get(&node).cloned();
-        if let Some(known) = known.filter(|known| known.is_up()) {
-            return Ok(known);
-        }
+        known.filter(|known| known.is_up())
+    }
+
+    /// Connects to a node.
+    async fn connect(&self, node: ProcessId) -> Result<Arc<Calling<A>>, Error> {
         let address = self.nodes[node.index()];
         let connection = Connection::dial(address, &self.hello, &self.settings).await?;
         if connection.hello.speaker != Speaker::Node(node) {
