@@ -19,7 +19,9 @@ use quorate::two_phase_commit::{self, TwoPhaseCommit};
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 const IDENTITY: TableDefinition<&str, &[u8]> = TableDefinition::new("identity");
-const RECORDS: TableDefinition<(u16, u64), &[u8]> = TableDefinition::new("records");
+/// How many bytes a piece of a record has.
+const PIECE: usize = (1 << 15) - (1 << 6);
+const RECORDS: TableDefinition<(u16, u64, u32), &[u8]> = TableDefinition::new("records");
 
 /// A state machine that keeps the last byte.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -89,7 +91,7 @@ fn bytes<P: Protocol>(records: &[P::Record]) -> Vec<String> {
     let entries = table.iter().expect("it can be read");
     let entries = entries.zip(0..).map(|(entry, number)| {
         let (key, bytes) = entry.expect("it can be read");
-        assert_eq!(key.value(), (2, number));
+        assert_eq!(key.value(), (2, number, 0));
         let mut hex = String::new();
         for byte in bytes.value() {
             write!(hex, "{byte:02x}").expect("to a string");
@@ -274,7 +276,7 @@ fn records_of_raft_have_these_bytes() {
 
 /// Opens a store in which something was changed behind its back.
 fn opened_after(
-    change: impl Fn(&mut redb::Table<&str, &[u8]>, &mut redb::Table<(u16, u64), &[u8]>),
+    change: impl Fn(&mut redb::Table<&str, &[u8]>, &mut redb::Table<(u16, u64, u32), &[u8]>),
 ) -> Error {
     let promised = |round| paxos::Record::Promised {
         ballot: Ballot {
@@ -303,15 +305,15 @@ fn opened_after(
 #[test]
 fn what_another_version_has_written_is_refused_and_says_which() {
     let error = opened_after(|identity, _| {
-        let other = 2_u64.to_le_bytes();
+        let other = 1_u64.to_le_bytes();
         identity
             .insert("format", &other[..])
             .expect("there is room");
     });
-    assert!(matches!(error, Error::Format { found: 2 }), "{error:?}");
+    assert!(matches!(error, Error::Format { found: 1 }), "{error:?}");
     let error = opened_after(|_, records| {
         records
-            .insert((2, 1), &[2, 1, 5, 1][..])
+            .insert((2, 1, 0), &[2, 1, 5, 1][..])
             .expect("there is room");
     });
     let expected = "record 1 of process 2 is of version 2, and this program knows only 1: run the version that has written it";
@@ -322,7 +324,7 @@ fn what_another_version_has_written_is_refused_and_says_which() {
 fn a_record_that_is_none_is_refused_with_its_place() {
     for bytes in [&[][..], &[1], &[1, 77], &[1, 1, 2, 1, 0], &[1, 1, 2]] {
         let error = opened_after(|_, records| {
-            records.insert((2, 1), bytes).expect("there is room");
+            records.insert((2, 1, 0), bytes).expect("there is room");
         });
         let is_refused = matches!(
             error,
@@ -338,7 +340,7 @@ fn a_record_that_is_none_is_refused_with_its_place() {
 #[test]
 fn a_record_that_is_gone_is_missed() {
     let error = opened_after(|_, records| {
-        records.remove((2, 1)).expect("it was there");
+        records.remove((2, 1, 0)).expect("it was there");
     });
     let is_missed = matches!(
         error,
@@ -348,6 +350,89 @@ fn a_record_that_is_gone_is_missed() {
         }
     );
     assert!(is_missed, "{error:?}");
+}
+
+/// What a record is that is so long.
+fn accepted(length: usize) -> paxos::Record<String> {
+    paxos::Record::Accepted {
+        ballot: Ballot {
+            round: 1,
+            proposer: ProcessId(1),
+        },
+        value: "x".repeat(length),
+    }
+}
+
+/// How many pieces there are of each record.
+fn pieces(disk: &ForgetfulDisk) -> Vec<usize> {
+    let database = database(disk);
+    let transaction = database.begin_read().expect("it can be read");
+    let table = transaction.open_table(RECORDS).expect("there is one");
+    let mut pieces = Vec::new();
+    for entry in table.iter().expect("it can be read") {
+        let (key, _) = entry.expect("it can be read");
+        let (_, record, piece) = key.value();
+        match piece {
+            0 => pieces.push(1),
+            _ => *pieces.last_mut().expect("it has a first piece") += 1,
+        }
+        assert_eq!(pieces.len() as u64, record + 1);
+        assert_eq!(pieces[record as usize], piece as usize + 1);
+    }
+    pieces
+}
+
+#[test]
+fn a_long_record_is_written_in_pieces_and_read_back_whole() {
+    let shorter = [1, PIECE - 100, PIECE, 3 * PIECE, 1];
+    let records = shorter.map(accepted);
+    let disk = written::<Paxos<String>>(&records);
+    assert_eq!(pieces(&disk), [1, 1, 2, 4, 1]);
+    let (store, recovery) = Store::open_on(disk, &identity()).expect("its own");
+    assert_eq!(recovery.records, 5);
+    let read = store.read::<Paxos<String>>(ProcessId(2));
+    assert_eq!(read.expect("they can be read"), records);
+}
+
+#[test]
+fn a_record_as_long_as_its_pieces_is_read_back() {
+    for length in PIECE - 20..PIECE + 20 {
+        let records = [accepted(length), accepted(1)];
+        let disk = written::<Paxos<String>>(&records);
+        let (store, _) = Store::open_on(disk, &identity()).expect("its own");
+        let read = store.read::<Paxos<String>>(ProcessId(2));
+        assert_eq!(read.expect("they can be read"), records);
+    }
+}
+
+#[test]
+fn a_record_of_which_a_piece_is_gone_is_refused_with_its_place() {
+    for piece in 0..4 {
+        let disk = written::<Paxos<String>>(&[accepted(1), accepted(3 * PIECE), accepted(1)]);
+        let changed = disk.crash(|_| Survives::Whole);
+        let database = Builder::new().create_with_backend(changed.clone());
+        let database = database.expect("it was closed");
+        let transaction = database.begin_write().expect("it can be written");
+        {
+            let mut records = transaction.open_table(RECORDS).expect("there is one");
+            records.remove((2, 1, piece)).expect("it was there");
+        }
+        transaction.commit().expect("there is room");
+        drop(database);
+        let read = Store::open_on(changed, &identity())
+            .and_then(|(store, _)| store.read::<Paxos<String>>(ProcessId(2)));
+        let (process, number) = match read.expect_err("a piece is gone") {
+            Error::Missing { process, number } if piece < 3 => (process, number),
+            // Nobody knows that there was another piece, but the record says less than it must.
+            Error::Unreadable { process, number } if piece == 3 => (process, number),
+            other => panic!("without piece {piece}: {other:?}"),
+        };
+        assert_eq!(
+            (process, number),
+            (ProcessId(2), 1),
+            "without piece {piece}"
+        );
+    }
 }
 
 #[test]

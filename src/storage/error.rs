@@ -44,7 +44,7 @@ pub enum Error {
         /// Which of its records.
         number: u64,
     },
-    /// A record is not there, though a later one is.
+    /// A record, or a piece of it, is not there, though a later one is.
     Missing {
         /// Whose.
         process: ProcessId,
@@ -111,7 +111,7 @@ impl Display for Error {
             ),
             Self::Missing { process, number } => write!(
                 f,
-                "record {number} of process {process:?} is not there, and later ones are: {FROM_ANOTHER}"
+                "record {number} of process {process:?} is not there, or not all of it, and what was written later is: {FROM_ANOTHER}"
             ),
             Self::Damaged(what) => write!(f, "the data is damaged ({what}): {FROM_ANOTHER}"),
             Self::InUse => write!(

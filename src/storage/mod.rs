@@ -18,8 +18,9 @@
 //!
 //! # On disk
 //!
-//! One file, of [redb]: a table with the identity, and one with the records, by process and number. A record is a byte with
-//! its version and then its [postcard] encoding.
+//! One file, of [redb]: a table with the identity, and one with the records, by process, number, and number of the piece. A
+//! record is a byte with its version and then its [postcard] encoding. A long one is in pieces, for redb gives each a page of
+//! the next power of two.
 //!
 //! A new store can set room aside: the file system then has no blocks to find, and none to note, while records are written,
 //! and a disk that is too small is found out at once.
@@ -47,15 +48,17 @@ pub use redb::StorageBackend as Disk;
 pub use writer::{Refused, Writer};
 
 /// How the tables are laid out. Another is refused.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 const IDENTITY: TableDefinition<&str, &[u8]> = TableDefinition::new("identity");
 const FORMAT_KEY: &str = "format";
 const IDENTITY_KEY: &str = "identity";
 /// Whether nobody has it open: there is something.
 const CLOSED_KEY: &str = "closed";
-/// By process, and by the record's number in its log.
-const RECORDS: TableDefinition<(u16, u64), &[u8]> = TableDefinition::new("records");
+/// By process, by the record's number in its log, and by the number of the piece.
+const RECORDS: TableDefinition<(u16, u64, u32), &[u8]> = TableDefinition::new("records");
+/// How many bytes a piece of a record has, but for the last: with what the engine puts beside them they fill its page.
+const PIECE: usize = (1 << 15) - (1 << 6);
 
 /// What takes up the room that is set aside, until there is enough of it.
 const ROOM: TableDefinition<u64, &[u8]> = TableDefinition::new("room");
@@ -237,18 +240,27 @@ impl Store {
         check_identity(&database, identity)?;
         let was_interrupted = open_for_writing(&database)?;
         let mut next = BTreeMap::new();
-        let mut records = 0;
+        let (mut records, mut pieces) = (0, 0);
         let transaction = database.begin_read()?;
-        for entry in transaction.open_table(RECORDS)?.range::<(u16, u64)>(..)? {
-            let (process, number) = entry?.0.value();
-            let expected = next.insert(process, number + 1);
-            if expected.is_some_and(|expected| expected != number) {
-                return Err(Error::Missing {
-                    process: ProcessId(process),
-                    number: number - 1,
-                });
+        for entry in transaction
+            .open_table(RECORDS)?
+            .range::<(u16, u64, u32)>(..)?
+        {
+            let (process, number, piece) = entry?.0.value();
+            let missing = |number| Error::Missing {
+                process: ProcessId(process),
+                number,
+            };
+            if piece == 0 {
+                let expected = next.insert(process, number + 1);
+                if expected.is_some_and(|expected| expected != number) {
+                    return Err(missing(number - 1));
+                }
+                (records, pieces) = (records + 1, 0);
+            } else if next.get(&process) != Some(&(number + 1)) || piece != pieces {
+                return Err(missing(number));
             }
-            records += 1;
+            pieces += 1;
         }
         let recovery = Recovery {
             was_interrupted,
@@ -270,12 +282,22 @@ impl Store {
     pub fn read<P: Protocol>(&self, process: ProcessId) -> Result<Vec<P::Record>, Error> {
         let transaction = self.database.begin_read()?;
         let table = transaction.open_table(RECORDS)?;
-        let mut records = Vec::new();
-        for entry in table.range((process.0, 0)..=(process.0, u64::MAX))? {
-            let (key, bytes) = entry?;
-            let (_, number) = key.value();
-            records.push(record::decode(process, number, bytes.value())?);
+        let mut records: Vec<P::Record> = Vec::new();
+        // What was read of a record, and its number.
+        let mut begun: Option<(u64, Vec<u8>)> = None;
+        let decode = |(number, bytes): (u64, Vec<u8>)| record::decode(process, number, &bytes);
+        for entry in table.range((process.0, 0, 0)..=(process.0, u64::MAX, u32::MAX))? {
+            let (key, piece) = entry?;
+            let (_, number, _) = key.value();
+            match &mut begun {
+                Some((begun, bytes)) if *begun == number => bytes.extend_from_slice(piece.value()),
+                _ => {
+                    let whole = begun.replace((number, piece.value().to_vec()));
+                    records.extend(whole.map(decode).transpose()?);
+                }
+            }
         }
+        records.extend(begun.map(decode).transpose()?);
         Ok(records)
     }
 
@@ -319,12 +341,14 @@ impl Store {
                 let records = match write {
                     Write::Append(record) => vec![record],
                     Write::Replace(records) => {
-                        table.retain_in((process, 0)..(process, *next), |_, _| false)?;
+                        table.retain_in((process, 0, 0)..(process, *next, 0), |_, _| false)?;
                         records
                     }
                 };
                 for record in records {
-                    table.insert((process, *next), &record[..])?;
+                    for (number, piece) in (0..).zip(record.chunks(PIECE)) {
+                        table.insert((process, *next, number), piece)?;
+                    }
                     *next += 1;
                 }
             }
