@@ -16,7 +16,9 @@ use quorate::registers::{self, Registers};
 use quorate::storage::{Batch, Error, ForgetfulDisk, Identity, Store, Survives};
 use quorate::three_phase_commit::{self, ThreePhaseCommit};
 use quorate::two_phase_commit::{self, TwoPhaseCommit};
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{
+    Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
+};
 
 const IDENTITY: TableDefinition<&str, &[u8]> = TableDefinition::new("identity");
 /// How many bytes a piece of a record has.
@@ -284,7 +286,15 @@ fn opened_after(
             proposer: ProcessId(1),
         },
     };
-    let disk = written::<Paxos<String>>(&[promised(1), promised(2), promised(3)]);
+    reopened_after(&[promised(1), promised(2), promised(3)], change)
+}
+
+/// Opens a store of these records in which something was changed behind its back.
+fn reopened_after(
+    records: &[paxos::Record<String>],
+    change: impl Fn(&mut redb::Table<&str, &[u8]>, &mut redb::Table<(u16, u64, u32), &[u8]>),
+) -> Error {
+    let disk = written::<Paxos<String>>(records);
     let changed = disk.crash(|_| Survives::Whole);
     let database = Builder::new().create_with_backend(changed.clone());
     let database = database.expect("it was closed");
@@ -394,6 +404,19 @@ fn a_long_record_is_written_in_pieces_and_read_back_whole() {
     assert_eq!(read.expect("they can be read"), records);
 }
 
+/// If they were a little longer each would take a page of twice the size.
+#[test]
+fn pieces_fill_the_pages_of_the_engine() {
+    let disk = written::<Paxos<String>>(&[accepted(100 * PIECE)]);
+    let database = database(&disk);
+    let transaction = database.begin_read().expect("it can be read");
+    let table = transaction.open_table(RECORDS).expect("there is one");
+    let stats = table.stats().expect("it can be read");
+    let (stored, unused) = (stats.stored_bytes(), stats.fragmented_bytes());
+    assert!(stored > 100 * PIECE as u64, "{stored} bytes stored");
+    assert!(unused < stored / 50, "{unused} bytes beside {stored}");
+}
+
 #[test]
 fn a_record_as_long_as_its_pieces_is_read_back() {
     for length in PIECE - 20..PIECE + 20 {
@@ -408,20 +431,11 @@ fn a_record_as_long_as_its_pieces_is_read_back() {
 #[test]
 fn a_record_of_which_a_piece_is_gone_is_refused_with_its_place() {
     for piece in 0..4 {
-        let disk = written::<Paxos<String>>(&[accepted(1), accepted(3 * PIECE), accepted(1)]);
-        let changed = disk.crash(|_| Survives::Whole);
-        let database = Builder::new().create_with_backend(changed.clone());
-        let database = database.expect("it was closed");
-        let transaction = database.begin_write().expect("it can be written");
-        {
-            let mut records = transaction.open_table(RECORDS).expect("there is one");
+        let written = [accepted(1), accepted(3 * PIECE), accepted(1)];
+        let error = reopened_after(&written, |_, records| {
             records.remove((2, 1, piece)).expect("it was there");
-        }
-        transaction.commit().expect("there is room");
-        drop(database);
-        let read = Store::open_on(changed, &identity())
-            .and_then(|(store, _)| store.read::<Paxos<String>>(ProcessId(2)));
-        let (process, number) = match read.expect_err("a piece is gone") {
+        });
+        let (process, number) = match error {
             Error::Missing { process, number } if piece < 3 => (process, number),
             // Nobody knows that there was another piece, but the record says less than it must.
             Error::Unreadable { process, number } if piece == 3 => (process, number),

@@ -346,8 +346,8 @@ impl Store {
                     }
                 };
                 for record in records {
-                    for (number, piece) in (0..).zip(record.chunks(PIECE)) {
-                        table.insert((process, *next, number), piece)?;
+                    for (piece, bytes) in (0..).zip(record.chunks(PIECE)) {
+                        table.insert((process, *next, piece), bytes)?;
                     }
                     *next += 1;
                 }
