@@ -21,7 +21,8 @@
 //!
 //! # What a driver owes a protocol
 //!
-//! Whoever runs a process, the checker or a server, does this, in this order:
+//! Whoever runs a process, the checker or a server, does this, in this order. [`Driver`](protocol::Driver) does all of it
+//! but the disk, the network and the clock:
 //!
 //! 1. Read the disk: fold every durable record with [`Protocol::apply`](protocol::Protocol::apply)
 //!    onto the default [`Durable`](protocol::Protocol::Durable), take
@@ -29,20 +30,20 @@
 //!    [`Input::Start`](protocol::Input::Start).
 //! 2. Feed one input at a time to [`Protocol::step`](protocol::Protocol::step).
 //! 3. Carry out timer effects at once, and put all other effects into the process's
-//!    [`HoldBack`](protocol::HoldBack) queue, in order: from a list that it has looked at
-//!    ([`EffectList`](protocol::EffectList)), or as the step tells them
-//!    ([`HoldBack::taking`](protocol::HoldBack::taking)).
+//!    [`HoldBack`](protocol::HoldBack) queue, in order.
 //! 4. Make the records of the queue durable, in order, as many at a time as it likes, and report each
-//!    number with [`HoldBack::durable`](protocol::HoldBack::durable); send and emit only what the
-//!    queue releases. A released report of durability is an input of its own: step it when everything
-//!    else that was released has been carried out.
+//!    number to the queue; send and emit only what the queue releases. A released report of durability is an input of its
+//!    own: step it when everything else that was released has been carried out.
 //! 5. Deliver nothing to a process that is down. After a crash begin again at 1: the queue and the
 //!    state are gone; records not yet reported durable may or may not have survived, but those that
 //!    survived are a prefix.
 //!
 //! Messages may be lost, duplicated and reordered at will; outputs are released at least once.
+//!
+//! [`cluster`] is several processes in memory, driven so.
 
 pub mod atomic_commit;
+pub mod cluster;
 pub mod key_value;
 pub mod ledger;
 pub mod load;

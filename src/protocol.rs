@@ -11,8 +11,10 @@ use derive_where::derive_where;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+mod driver;
 mod hold_back;
 
+pub use driver::{Driver, Outside};
 pub use hold_back::{CarryOut, HoldBack, Holding, Pending, Release};
 
 /// A process of a protocol: its index, from zero.
@@ -43,6 +45,8 @@ impl<T: Clone + Debug + Eq + Ord + Hash + Serialize + DeserializeOwned> Data for
 /// A protocol: rules and configuration, and the one step function of all its processes.
 ///
 /// Equal arguments give equal results: `step` has no other source of information.
+///
+/// No method has a default, so that a protocol around a protocol cannot forget to forward one.
 pub trait Protocol {
     /// What a process knows while it is up. Small and canonical: its hash is what a checker explores.
     type State: Clone + Debug + Eq + Hash;
@@ -82,30 +86,9 @@ pub trait Protocol {
     /// them off the state, so that they are not part of what it explores.
     fn timers(&self, state: &Self::State) -> Vec<Self::Timer>;
 
-    /// Whom the timer suspects of being down, if that is what it means when it fires: nothing was heard
-    /// of that process for too long. An environment whose timers are accurate fires it only if the process
-    /// is down, or cut off from the one that suspects it.
-    fn suspects(&self, _timer: &Self::Timer) -> Option<ProcessId> {
-        None
-    }
-
-    /// Whether one process, each time its timer fires, sends another what starts a timer there anew; each is given as the
-    /// process's state and its timer. An environment whose timers are accurate does not fire the other's while the
-    /// first is up and can be reached: it is the longer one.
-    fn restarts(
-        &self,
-        _one: (&Self::State, &Self::Timer),
-        _other: (&Self::State, &Self::Timer),
-    ) -> bool {
-        false
-    }
-
-    /// Whether the process that the timer fires at begins a campaign: it tries to become the one that
-    /// leads, which may thwart others that try. An environment whose timers are accurate has one campaign
-    /// at a time.
-    fn campaigns(&self, _timer: &Self::Timer) -> bool {
-        false
-    }
+    /// What a timer that is set in `state` means. Only an environment whose timers are accurate asks: a driver with a clock
+    /// does not.
+    fn timer_kind(&self, state: &Self::State, timer: &Self::Timer) -> TimerKind;
 
     /// Folds one record into what a disk holds. Total: any record may follow any other.
     fn apply(durable: &mut Self::Durable, record: &Self::Record);
@@ -114,15 +97,50 @@ pub trait Protocol {
     /// that was written before.
     fn records(durable: &Self::Durable) -> Vec<Self::Record>;
 
-    /// Whether a record makes most of what was written before it needless: then it is time to write the fewest records in
-    /// the place of all.
-    fn sums_up(_record: &Self::Record) -> bool {
-        false
-    }
+    /// Whether a record makes most of the earlier records needless: then it is time to replace the log by the fewest
+    /// records.
+    fn sums_up(record: &Self::Record) -> bool;
 
     /// What `state` believes that the disk holds once all its records are durable. Checked: the fold
     /// of the pending records onto the durable ones equals this.
     fn durable(&self, state: &Self::State) -> Self::Durable;
+}
+
+/// What a timer means to an environment whose timers are accurate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TimerKind {
+    /// Time has passed.
+    Plain,
+    /// A failure detector: nothing was heard of this process for too long. An accurate timer fires only if the process is
+    /// down, or cut off from the one that suspects it.
+    Suspects(ProcessId),
+    /// Begins a campaign: the process tries to lead, which may thwart others that try. Accurate timers begin one campaign at
+    /// a time.
+    Campaigns {
+        /// The epoch (a term) whose leader the process waits for; 0 where leaders send no heartbeats.
+        epoch: u64,
+    },
+    /// A heartbeat: it restarts, at each process that it reaches, a timer that would campaign in this epoch or in an earlier
+    /// one. An accurate such timer does not fire meanwhile: it is the longer one.
+    Heartbeat {
+        /// The epoch of the leader.
+        epoch: u64,
+    },
+}
+
+impl TimerKind {
+    /// Whether it begins a campaign.
+    pub fn campaigns(self) -> bool {
+        matches!(self, Self::Campaigns { .. })
+    }
+
+    /// Whether this is a heartbeat that restarts the other timer.
+    pub fn restarts(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Heartbeat { epoch }, Self::Campaigns { epoch: of }) => epoch >= of,
+            _ => false,
+        }
+    }
 }
 
 /// What can happen to a process.

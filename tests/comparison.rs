@@ -118,20 +118,22 @@ fn a_decree_takes_four_message_delays_and_two_where_the_leader_holds_its_promise
     for acceptors in [1, 3, 5] {
         let [in_two_phases, holding_promises] = costs(paxos::cost::costs("paxos", acceptors));
         let n = usize::from(acceptors);
-        // Prepare, Promise, Accept and Accepted of each acceptor, and the Decision to the proposer, which the learner
-        // does not wait for. Whichever acceptor shares the node of proposer and learner costs none. Written are the
+        let majority = n / 2 + 1;
+        let decisions = 1 + (n - majority);
+        // Prepare, Promise, Accept and Accepted of each acceptor, and a Decision to the proposer, which the learner does
+        // not wait for: when a majority has accepted, and again for each acceptance that comes later. Whichever acceptor shares the node of proposer and learner costs none. Written are the
         // ballot and, of each acceptor, what it promises and what it accepts.
         let both_phases = Cost {
-            messages: 4 * n + 1,
+            messages: 4 * n + decisions,
             between_nodes: 4 * (n - 1),
             delays: 4,
             forced: 1 + 2 * n,
             lazy: 0,
         };
         assert_eq!(in_two_phases, both_phases);
-        // Accept and Accepted, and the Decision.
+        // Accept and Accepted, and the Decisions.
         let second_phase = Cost {
-            messages: 2 * n + 1,
+            messages: 2 * n + decisions,
             between_nodes: 2 * (n - 1),
             delays: 2,
             forced: n,

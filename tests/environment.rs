@@ -1,6 +1,6 @@
 //! The model's environment: reports of durability come in order, and what is held back is not lost.
 
-use quorate::protocol::{Effects, Input, ProcessId, Protocol};
+use quorate::protocol::{Effects, Input, ProcessId, Protocol, TimerKind};
 use quorate_models::system::{
     Action, Application, Disk, Envelope, Environment, Interned, NetworkKind, System,
 };
@@ -57,6 +57,12 @@ impl Protocol for Script {
     }
     fn records(durable: &Vec<u8>) -> Vec<u8> {
         durable.clone()
+    }
+    fn timer_kind(&self, _: &Vec<u8>, timer: &Never) -> TimerKind {
+        match *timer {}
+    }
+    fn sums_up(_: &u8) -> bool {
+        false
     }
     fn durable(&self, state: &Vec<u8>) -> Vec<u8> {
         state.clone()

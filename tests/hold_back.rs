@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use quorate::protocol::{CarryOut, Effect, HoldBack, Input, ProcessId, Release};
-use quorate::runtime::{Outside, Process};
+use quorate::runtime::{Host, Process};
 use quorate::storage::Batch;
 use quorate::two_phase_commit::{
     COORDINATOR, Durable, Message, Output, Record, Request, Timer, TransactionId, TwoPhaseCommit,
@@ -261,7 +261,7 @@ struct Noted {
     done: Vec<String>,
 }
 
-impl Outside<TwoPhaseCommit> for Noted {
+impl Host<TwoPhaseCommit> for Noted {
     fn send(&mut self, to: ProcessId, message: Message) {
         self.done.push(format!("send {message:?} to {to:?}"));
     }

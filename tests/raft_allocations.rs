@@ -7,12 +7,12 @@ use std::hint::black_box;
 
 use allocation_counter::measure;
 use bytes::Bytes;
-use replicas::{Cluster, Command, Rounds};
+use replicas::{Command, Rounds, Servers};
 
 /// The most allocations of a round of so many commands, once queues have their size, and between two compactions. Those
 /// that make the commands are not counted.
 fn allocations<C: Command>(commands: u64) -> u64 {
-    let mut rounds = Rounds::new(Cluster::<C>::elected());
+    let mut rounds = Rounds::new(Servers::<C>::elected());
     (0..100).for_each(|_| rounds.pass(commands));
     let clients = measure(|| (0..commands).map(C::new).for_each(drop));
     let passes = (0..20).map(|_| measure(|| rounds.pass(commands)).count_total);

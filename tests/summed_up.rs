@@ -6,7 +6,7 @@ use bytes::Bytes;
 use quorate::key_value::{Command, Map, Protocol};
 use quorate::protocol::{Effect, Input, ProcessId, Protocol as _};
 use quorate::raft::{Entry, Index, Limits, Message, Output, Record, Request, Timer};
-use quorate::runtime::{Outside, Process};
+use quorate::runtime::{Host, Process};
 use quorate::storage::{Batch, ForgetfulDisk, Identity, Store};
 
 const ME: ProcessId = ProcessId(0);
@@ -15,7 +15,7 @@ const ME: ProcessId = ProcessId(0);
 #[derive(Default)]
 struct Told(Vec<Output<Map>>);
 
-impl Outside<Protocol> for Told {
+impl Host<Protocol> for Told {
     fn send(&mut self, _: ProcessId, _: Message<Map>) {}
 
     fn emit(&mut self, output: Output<Map>) {
@@ -89,7 +89,7 @@ impl Server {
             let mut batch = Batch::new();
             let given = self.process.give(&mut batch);
             let given = given.expect("records can be encoded");
-            any_anew |= given.anew;
+            any_anew |= given.replaced;
             self.store.write(batch).expect("there is room");
             self.process
                 .durable(given.records, self.now, &mut self.told);

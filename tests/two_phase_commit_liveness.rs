@@ -118,7 +118,7 @@ fn counterexample(instance: &str, claim: &str) -> Run<TheModel> {
 fn in_doubt(run: &Run<TheModel>) -> Vec<ProcessId> {
     let processes = run.last().processes().filter(|(_, process)| {
         let mut statuses = process.durable.statuses.values();
-        process.state.is_some() && statuses.any(|status| !status.is_finished())
+        process.is_up() && statuses.any(|status| !status.is_finished())
     });
     processes.map(|(id, _)| id).collect()
 }
@@ -128,7 +128,7 @@ fn two_phase_commit_blocks_when_its_coordinator_is_gone() {
     let run = counterexample("gone-for-good", NON_BLOCKING);
     assert!(run.is_dead_end());
     let last = run.last();
-    assert!(last.processes[COORDINATOR.index()].state.is_none());
+    assert!(last.processes[COORDINATOR.index()].driver.is_none());
     assert!(!in_doubt(&run).is_empty());
 }
 

@@ -24,31 +24,25 @@ use std::ops::RangeInclusive;
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
 use fastrand::Rng;
-use quorate::paxos::{Message, Output, Paxos, Quorums, Request, State, Timer};
-use quorate::protocol::{
-    Data, Effect, EffectList, HoldBack, Input, Pending, ProcessId, Protocol, Release,
-};
+use quorate::cluster::Envelope;
+use quorate::paxos::{Message, Output, Paxos, Quorums, Request, Timer};
+use quorate::protocol::{Data, Driver, Input, Outside, ProcessId, Protocol};
 
 const ACCEPTORS: usize = 3;
 
-/// A message on its way.
-struct Envelope<V> {
-    from: ProcessId,
-    to: ProcessId,
-    message: Message<V>,
-}
-
-/// The processes of one decree, and what drives them.
+/// The processes of one decree, and what surrounds them.
 struct Cluster<V: Data> {
     paxos: Paxos<V>,
     processes: Vec<Process<V>>,
-    effects: EffectList<Paxos<V>>,
-    /// What arrives in the next round.
-    in_flight: Vec<Envelope<V>>,
+    network: Network<V>,
     /// Empty: the space of an earlier round, to be used again.
-    spare: Vec<Envelope<V>>,
-    /// What a step lets happen.
-    released: Vec<Release<Paxos<V>>>,
+    spare: Vec<Envelope<Message<V>>>,
+}
+
+/// Messages in rounds.
+struct Network<V> {
+    /// What arrives in the next round.
+    in_flight: Vec<Envelope<Message<V>>>,
     /// In what order messages arrive, and how long who is rejected waits; or without chance in the order in which they
     /// were sent.
     chance: Option<(Rng, RangeInclusive<usize>)>,
@@ -60,11 +54,60 @@ struct Cluster<V: Data> {
 }
 
 struct Process<V: Data> {
-    state: State<V>,
-    hold_back: HoldBack<Paxos<V>>,
+    driver: Driver<Paxos<V>>,
+    waits: Waits<V>,
+}
+
+/// What is known of a process from outside.
+struct Waits<V> {
+    is_learner: bool,
     /// The round at whose end it campaigns again.
     campaign: Option<usize>,
     told: Option<V>,
+}
+
+/// What surrounds a process that takes a step.
+struct Around<'a, V> {
+    me: ProcessId,
+    waits: &'a mut Waits<V>,
+    network: &'a mut Network<V>,
+}
+
+impl<V: Data> Outside<Paxos<V>> for Around<'_, V> {
+    fn send(&mut self, to: ProcessId, message: Message<V>) {
+        let from = self.me;
+        self.network.sent += 1;
+        self.network.in_flight.push(Envelope { from, to, message });
+    }
+
+    fn emit(&mut self, output: Output<V>) {
+        match output {
+            Output::Chosen(value) => {
+                if self.waits.is_learner {
+                    self.network.learned.get_or_insert(self.network.round);
+                }
+                self.waits.told = Some(value);
+            }
+            Output::Refused(why) => panic!("{:?} refuses: {why:?}", self.me),
+        }
+    }
+
+    /// Nothing is lost, so that nobody has to say anything again or to ask.
+    fn set_timer(&mut self, timer: Timer) {
+        if timer == Timer::Campaign {
+            let wait = match &mut self.network.chance {
+                Some((chance, back_off)) => chance.usize(back_off.clone()),
+                None => 0,
+            };
+            self.waits.campaign = Some(self.network.round + wait);
+        }
+    }
+
+    fn cancel_timer(&mut self, timer: Timer) {
+        if timer == Timer::Campaign {
+            self.waits.campaign = None;
+        }
+    }
 }
 
 /// A decree about to be decided: what happens first, and to whom.
@@ -91,102 +134,60 @@ impl<V: Data> Cluster<V> {
     fn new(proposers: usize, chance: Option<(Rng, RangeInclusive<usize>)>) -> Self {
         let quorums = Quorums::majorities(ACCEPTORS).expect("there are acceptors");
         let paxos = Paxos::new(proposers, 1, quorums).expect("there are proposers");
-        let ids = 0..paxos.processes() as u16;
-        let processes = ids.clone().map(|id| Process {
-            state: paxos.initial(ProcessId(id)),
-            hold_back: HoldBack::new(),
-            campaign: None,
-            told: None,
-        });
-        let mut cluster = Self {
-            processes: processes.collect(),
-            paxos,
-            effects: EffectList::new(),
+        let mut network = Network {
             in_flight: Vec::new(),
-            spare: Vec::new(),
-            released: Vec::new(),
             chance,
             round: 0,
             sent: 0,
             learned: None,
         };
-        for id in ids {
-            cluster.step(ProcessId(id), Input::Start(Default::default()));
+        let processes = (0..).map(ProcessId).take(paxos.processes());
+        let processes = processes.map(|me| {
+            let mut waits = Waits {
+                is_learner: paxos.learners().any(|learner| learner == me),
+                campaign: None,
+                told: None,
+            };
+            let mut around = Around {
+                me,
+                waits: &mut waits,
+                network: &mut network,
+            };
+            let driver = Driver::start(&paxos, me, Default::default(), &mut around);
+            Process { driver, waits }
+        });
+        Self {
+            processes: processes.collect(),
+            paxos,
+            network,
+            spare: Vec::new(),
         }
-        cluster
     }
 
     /// What each of those who wait for the decision has told.
     fn told(&self) -> impl Iterator<Item = Option<&V>> {
         let waiting = self.paxos.proposers().chain(self.paxos.learners());
-        waiting.map(|process| self.processes[process.index()].told.as_ref())
+        waiting.map(|process| self.processes[process.index()].waits.told.as_ref())
     }
 
-    /// Steps a process and does what it wants done, as a driver must.
+    /// Steps a process. What it writes is durable at once.
     fn step(&mut self, me: ProcessId, input: Input<Paxos<V>>) {
-        let state = &mut self.processes[me.index()].state;
-        self.paxos.step(me, state, input, &mut self.effects);
-        for effect in self.effects.take() {
-            match effect {
-                Effect::SetTimer(Timer::Campaign) => {
-                    let wait = match &mut self.chance {
-                        Some((chance, back_off)) => chance.usize(back_off.clone()),
-                        None => 0,
-                    };
-                    self.processes[me.index()].campaign = Some(self.round + wait);
-                }
-                Effect::CancelTimer(Timer::Campaign) => {
-                    self.processes[me.index()].campaign = None;
-                }
-                // Nothing is lost, so that nobody has to say anything again or to ask.
-                Effect::SetTimer(_) | Effect::CancelTimer(_) => {}
-                effect => {
-                    let hold_back = &mut self.processes[me.index()].hold_back;
-                    hold_back.push(effect, &mut self.released);
-                    if let Some(release) = self.released.pop() {
-                        self.release(me, release);
-                    }
-                }
-            }
-        }
-        self.flush(me);
-    }
-
-    /// What is written is durable.
-    fn flush(&mut self, me: ProcessId) {
-        while !self.processes[me.index()].hold_back.is_empty() {
-            let oldest = self.processes[me.index()].hold_back.durable(1).next();
-            let releases = oldest
-                .into_iter()
-                .flat_map(|Pending { releases, .. }| releases);
-            releases.for_each(|release| self.release(me, release));
-        }
-    }
-
-    fn release(&mut self, me: ProcessId, release: Release<Paxos<V>>) {
-        match release {
-            Release::Send { to, message } => {
-                let from = me;
-                self.sent += 1;
-                self.in_flight.push(Envelope { from, to, message });
-            }
-            Release::Emit(Output::Chosen(value)) => {
-                if self.paxos.learners().any(|learner| learner == me) {
-                    self.learned.get_or_insert(self.round);
-                }
-                self.processes[me.index()].told = Some(value);
-            }
-            Release::Emit(Output::Refused(why)) => panic!("{me:?} refuses: {why:?}"),
-            Release::Durable(_) => unreachable!("Paxos does not ask for that"),
+        let Process { driver, waits } = &mut self.processes[me.index()];
+        let network = &mut self.network;
+        let mut around = Around { me, waits, network };
+        driver.step(&self.paxos, me, input, &mut around);
+        while !driver.hold_back.is_empty() {
+            driver.durable(&self.paxos, me, driver.hold_back.len(), &mut around);
         }
     }
 
     /// Delivers all that is in flight. Then those campaign whose back-off is over.
     fn pass_round(&mut self) {
-        self.round += 1;
+        let network = &mut self.network;
+        network.round += 1;
         let spare = std::mem::take(&mut self.spare);
-        let mut arrived = std::mem::replace(&mut self.in_flight, spare);
-        if let Some((chance, _)) = &mut self.chance {
+        let mut arrived = std::mem::replace(&mut network.in_flight, spare);
+        if let Some((chance, _)) = &mut network.chance {
             chance.shuffle(&mut arrived);
         }
         for Envelope { from, to, message } in arrived.drain(..) {
@@ -194,8 +195,9 @@ impl<V: Data> Cluster<V> {
         }
         self.spare = arrived;
         for proposer in self.paxos.proposers() {
-            let process = &mut self.processes[proposer.index()];
-            if process.campaign.take_if(|due| *due <= self.round).is_some() {
+            let waits = &mut self.processes[proposer.index()].waits;
+            let round = self.network.round;
+            if waits.campaign.take_if(|due| *due <= round).is_some() {
                 self.step(proposer, Input::Timeout(Timer::Campaign));
             }
         }
@@ -211,7 +213,7 @@ impl<V: Data> Decree<V> {
         }
         while self.cluster.told().any(|told| told.is_none()) {
             self.cluster.pass_round();
-            assert!(self.cluster.round < 10_000, "it is never decided");
+            assert!(self.cluster.network.round < 10_000, "it is never decided");
         }
         self.check();
         self
@@ -269,7 +271,7 @@ impl Scenario {
                 cluster.step(process, input);
             }
             cluster.pass_round();
-            let promises = cluster.in_flight.drain(..);
+            let promises = cluster.network.in_flight.drain(..);
             let promises = promises
                 .map(|Envelope { from, to, message }| (to, Input::Receive { from, message }));
             let mut promises: Vec<_> = promises.collect();
@@ -279,7 +281,7 @@ impl Scenario {
             for (process, input) in promises {
                 cluster.step(process, input);
             }
-            (cluster.round, cluster.sent) = (0, 0);
+            (cluster.network.round, cluster.network.sent) = (0, 0);
         }
         Decree {
             cluster,
@@ -292,12 +294,12 @@ impl Scenario {
 /// Of so many different decrees, one after another, over and over.
 const DECREES: u64 = 1_000;
 
-/// Counts what time does not change.
+/// Counts what time does not change, and compares it with README's table.
 fn count(scenario: &Scenario) {
     let decided =
         (0..DECREES).map(|number| scenario.decree(number, |value| value).decide().cluster);
     let counts: Vec<(usize, usize)> = decided
-        .map(|cluster| (cluster.learned.expect("the learner knows"), cluster.sent))
+        .map(|Cluster { network, .. }| (network.learned.expect("the learner knows"), network.sent))
         .collect();
     if let Some(expected) = scenario.delays {
         assert!(counts.iter().all(|(delays, _)| *delays == expected));
@@ -305,16 +307,22 @@ fn count(scenario: &Scenario) {
     let mean = |of: fn(&(usize, usize)) -> usize| {
         counts.iter().map(of).sum::<usize>() as f64 / DECREES as f64
     };
+    let delays = mean(|(delays, _)| *delays);
+    let messages = mean(|(_, messages)| *messages);
+    let most = counts.iter().map(|(delays, _)| *delays).max();
+    let most = most.unwrap_or_default();
     println!(
-        "{}: {:.2} message delays until the learner knows, at most {}; {:.1} messages",
-        scenario.name,
-        mean(|(delays, _)| *delays),
-        counts
-            .iter()
-            .map(|(delays, _)| *delays)
-            .max()
-            .unwrap_or_default(),
-        mean(|(_, messages)| *messages),
+        "{}: {delays:.2} message delays until the learner knows, at most {most}; {messages:.1} messages",
+        scenario.name
+    );
+    let row = format!(
+        "| {} | {delays:.2} ({most}) | {messages:.1} |",
+        scenario.name
+    );
+    let mut lines = include_str!("../../README.md").lines();
+    assert!(
+        lines.any(|line| line.starts_with(&row)),
+        "README's table of decrees has no row that begins with: {row}"
     );
 }
 

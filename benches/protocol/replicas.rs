@@ -4,16 +4,14 @@
 //! In a round a client proposes so many commands, and messages are delivered until there are no more. Then all replicas must
 //! have applied the commands: each counts and sums up what it applies, each command weighted by its place.
 
-use std::collections::VecDeque;
 use std::hint::black_box;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
 use derive_where::derive_where;
-use quorate::protocol::{CarryOut, Data, HoldBack, Input, Pending, ProcessId, Protocol};
-use quorate::raft::{
-    Entry, Limits, Message, Output, Raft, Request, Role, State, StateMachine, Timer,
-};
+use quorate::cluster::Cluster;
+use quorate::protocol::{Data, ProcessId};
+use quorate::raft::{Entry, Limits, Raft, Request, Role, State, StateMachine, Timer};
 
 /// How many replicas there are.
 pub const REPLICAS: usize = 3;
@@ -185,115 +183,43 @@ impl<R> Rounds<R> {
 }
 
 /// Servers of Raft, the first of which leads.
-pub struct Cluster<C: Command> {
-    raft: Raft<Checksum<C>>,
-    servers: Vec<Server<C>>,
-    in_flight: VecDeque<(ProcessId, ProcessId, Message<Checksum<C>>)>,
-}
+pub struct Servers<C: Command>(Cluster<Raft<Checksum<C>>>);
 
-struct Server<C: Command> {
-    state: State<Checksum<C>>,
-    hold_back: HoldBack<Raft<Checksum<C>>>,
-}
-
-impl<C: Command> Cluster<C> {
-    /// The first campaigns, and nobody else.
+impl<C: Command> Servers<C> {
+    /// The first campaigns, and nobody else: timers never expire.
     pub fn elected() -> Self {
         let raft = Raft::new(REPLICAS, Limits::default()).expect("a sensible number");
-        let servers = ids().map(|id| Server {
-            state: raft.initial(id),
-            hold_back: HoldBack::new(),
-        });
-        let mut cluster = Self {
-            servers: servers.collect(),
-            raft,
-            in_flight: VecDeque::new(),
-        };
-        for id in ids() {
-            cluster.step(id, Input::Start(Default::default()));
-        }
-        cluster.step(LEADER, Input::Timeout(Timer::Election));
-        cluster.deliver();
-        let leads = matches!(cluster.servers[LEADER.index()].state.role, Role::Leader(_));
-        assert!(leads, "nobody else campaigns");
-        cluster
-    }
-
-    /// Steps a server and does what it wants done, as a driver must. Timers never fire.
-    fn step(&mut self, me: ProcessId, input: Input<Raft<Checksum<C>>>) {
-        let Server { state, hold_back } = &mut self.servers[me.index()];
-        let mut driver = Driver {
-            me,
-            in_flight: &mut self.in_flight,
-            durable: None,
-        };
-        let effects = &mut hold_back.taking(&mut driver);
-        self.raft.step(me, state, input, effects);
-        let pending = hold_back.len();
-        for Pending { releases, .. } in hold_back.durable(pending) {
-            for release in releases {
-                release.carry_out(&mut driver);
-            }
-        }
-        if let Some(position) = driver.durable {
-            self.step(me, Input::Durable(position));
-        }
-    }
-
-    fn deliver(&mut self) {
-        while let Some((from, to, message)) = self.in_flight.pop_front() {
-            self.step(to, Input::Receive { from, message });
-        }
+        let mut cluster = Cluster::without_disks(raft, 0);
+        cluster.expire(LEADER, Timer::Election);
+        cluster.settle();
+        let leads = |state: &State<_>| matches!(state.role, Role::Leader(_));
+        assert!(
+            cluster.state(LEADER).is_some_and(leads),
+            "nobody else campaigns"
+        );
+        Self(cluster)
     }
 }
 
-/// Carries out what one server wants done.
-struct Driver<'a, C: Command> {
-    me: ProcessId,
-    in_flight: &'a mut VecDeque<(ProcessId, ProcessId, Message<Checksum<C>>)>,
-    durable: Option<u64>,
-}
-
-impl<C: Command> CarryOut<Raft<Checksum<C>>> for Driver<'_, C> {
-    fn send(&mut self, to: ProcessId, message: Message<Checksum<C>>) {
-        self.in_flight.push_back((self.me, to, message));
-    }
-
-    fn emit(&mut self, output: Output<Checksum<C>>) {
-        black_box(output);
-    }
-
-    fn report_durable(&mut self, position: u64) {
-        self.durable = Some(position);
-    }
-
-    fn set_timer(&mut self, _: Timer) {}
-
-    fn cancel_timer(&mut self, _: Timer) {}
-}
-
-impl<C: Command> Replicas<C> for Cluster<C> {
+impl<C: Command> Replicas<C> for Servers<C> {
     fn propose(&mut self, commands: impl Iterator<Item = C>) {
+        let Self(cluster) = self;
         let origin = None;
         let entries = commands.map(|command| Entry::Command { origin, command });
         let entries = entries.collect();
-        self.step(LEADER, Input::Submit(Request::Propose(entries)));
-        self.deliver();
+        cluster.submit(LEADER, Request::Propose(entries));
+        cluster.settle();
+        black_box(cluster.outputs.drain(..)).for_each(drop);
     }
 
     fn compact(&mut self) {
-        for id in ids() {
-            self.step(id, Input::Submit(Request::Compact));
+        for id in self.0.ids() {
+            self.0.submit(id, Request::Compact);
         }
     }
 
     fn applied(&self) -> impl Iterator<Item = &Checksum<C>> {
-        self.servers
-            .iter()
-            .map(|server| &server.state.applied.machine)
+        let states = self.0.ids().filter_map(|id| self.0.state(id));
+        states.map(|state| &state.applied.machine)
     }
-}
-
-fn ids() -> impl Iterator<Item = ProcessId> {
-    (0..).map(ProcessId).take(REPLICAS)
 }

@@ -63,6 +63,8 @@ where
 {
     let environment = Environment {
         network: NetworkKind::Bag,
+        // A message that is sent again while it is in flight is one more message.
+        copies_max: u8::MAX,
         timers: Timers::Never,
         ..Environment::default()
     };

@@ -7,7 +7,7 @@
 use std::fmt::{self, Debug};
 
 use derive_where::derive_where;
-use quorate::protocol::{Effect, EffectList, Effects, Input, ProcessId, Protocol};
+use quorate::protocol::{Effect, EffectList, Effects, Input, ProcessId, Protocol, TimerKind};
 
 use crate::catalogue::MutantSummary;
 
@@ -117,16 +117,8 @@ impl<P: Protocol> Protocol for Mutated<P> {
         timers
     }
 
-    fn suspects(&self, timer: &P::Timer) -> Option<ProcessId> {
-        self.protocol.suspects(timer)
-    }
-
-    fn restarts(&self, one: (&P::State, &P::Timer), other: (&P::State, &P::Timer)) -> bool {
-        self.protocol.restarts(one, other)
-    }
-
-    fn campaigns(&self, timer: &P::Timer) -> bool {
-        self.protocol.campaigns(timer)
+    fn timer_kind(&self, state: &P::State, timer: &P::Timer) -> TimerKind {
+        self.protocol.timer_kind(state, timer)
     }
 
     fn apply(durable: &mut P::Durable, record: &P::Record) {
@@ -135,6 +127,10 @@ impl<P: Protocol> Protocol for Mutated<P> {
 
     fn records(durable: &P::Durable) -> Vec<P::Record> {
         P::records(durable)
+    }
+
+    fn sums_up(record: &P::Record) -> bool {
+        P::sums_up(record)
     }
 
     fn durable(&self, state: &P::State) -> P::Durable {

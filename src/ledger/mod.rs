@@ -35,7 +35,7 @@ use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_commit::{self, COORDINATOR, Decision, TransactionId};
-use crate::protocol::{Effect, EffectList, Effects, Input, ProcessId, Protocol};
+use crate::protocol::{Effect, EffectList, Effects, Input, ProcessId, Protocol, TimerKind};
 
 mod client;
 mod coordinator;
@@ -391,10 +391,10 @@ impl<P: AtomicCommit> Protocol for Ledger<P> {
         commitment.map(Timer::Commitment).chain(own).collect()
     }
 
-    fn suspects(&self, timer: &Self::Timer) -> Option<ProcessId> {
+    fn timer_kind(&self, state: &Self::State, timer: &Self::Timer) -> TimerKind {
         match timer {
-            Timer::Commitment(timer) => self.commitment.suspects(timer),
-            Timer::Work(_) | Timer::Resend(_) => None,
+            Timer::Commitment(timer) => self.commitment.timer_kind(&state.commitment, timer),
+            Timer::Work(_) | Timer::Resend(_) => TimerKind::Plain,
         }
     }
 
@@ -435,6 +435,16 @@ impl<P: AtomicCommit> Protocol for Ledger<P> {
         let commitment = P::records(&durable.commitment).into_iter();
         let commitment = commitment.map(Record::Commitment);
         work.chain(balances).chain(commitment).collect()
+    }
+
+    fn sums_up(record: &Self::Record) -> bool {
+        match record {
+            Record::Commitment(record) => P::sums_up(record),
+            Record::Work { .. }
+            | Record::Applied { .. }
+            | Record::Dropped { .. }
+            | Record::Balance { .. } => false,
+        }
     }
 
     fn durable(&self, state: &Self::State) -> Self::Durable {

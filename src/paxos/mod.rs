@@ -40,7 +40,7 @@
 use derive_where::derive_where;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Data, Effects, Input, NUMBER_MAX, ProcessId, Protocol};
+use crate::protocol::{Data, Effects, Input, NUMBER_MAX, ProcessId, Protocol, TimerKind};
 
 mod acceptor;
 mod display;
@@ -385,8 +385,11 @@ impl<V: Data, R: Rules> Protocol for Paxos<V, R> {
         }
     }
 
-    fn campaigns(&self, timer: &Timer) -> bool {
-        *timer == Timer::Campaign
+    fn timer_kind(&self, _: &State<V>, timer: &Timer) -> TimerKind {
+        match timer {
+            Timer::Campaign => TimerKind::Campaigns { epoch: 0 },
+            Timer::Resend | Timer::Inquire => TimerKind::Plain,
+        }
     }
 
     fn apply(durable: &mut Durable<V>, record: &Record<V>) {
@@ -413,6 +416,10 @@ impl<V: Data, R: Rules> Protocol for Paxos<V, R> {
             .chain(accepted)
             .chain(promised)
             .collect()
+    }
+
+    fn sums_up(_: &Record<V>) -> bool {
+        false
     }
 
     fn durable(&self, state: &State<V>) -> Durable<V> {

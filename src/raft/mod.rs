@@ -43,7 +43,7 @@ use std::sync::Arc;
 use derive_where::derive_where;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Effects, Input, NUMBER_MAX, ProcessId, Protocol};
+use crate::protocol::{Effects, Input, NUMBER_MAX, ProcessId, Protocol, TimerKind};
 
 mod commitment;
 mod configuration;
@@ -593,19 +593,13 @@ impl<M: StateMachine, R: Rules> Protocol for Raft<M, R> {
         }
     }
 
-    /// By heartbeats a leader starts the election timers of its term anew, and those of earlier ones (§5.2).
-    fn restarts(
-        &self,
-        (leader, heartbeat): (&State<M>, &Timer),
-        (follower, election): (&State<M>, &Timer),
-    ) -> bool {
-        *heartbeat == Timer::Heartbeat
-            && *election == Timer::Election
-            && leader.term >= follower.term
-    }
-
-    fn campaigns(&self, timer: &Timer) -> bool {
-        *timer == Timer::Election
+    /// Heartbeats of a leader restart the election timers of its term, and those of earlier terms (§5.2).
+    fn timer_kind(&self, state: &State<M>, timer: &Timer) -> TimerKind {
+        let epoch = state.term;
+        match timer {
+            Timer::Election => TimerKind::Campaigns { epoch },
+            Timer::Heartbeat => TimerKind::Heartbeat { epoch },
+        }
     }
 
     fn apply(durable: &mut Durable<M>, record: &Record<M>) {

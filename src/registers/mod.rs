@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 use crate::paxos::{
     self, AcceptorSet, ConfigurationError, Paxos, Phase, Published, Quorums, Rules, Vote,
 };
-use crate::protocol::{Data, Effect, EffectList, Effects, Input, ProcessId, Protocol};
+use crate::protocol::{Data, Effect, EffectList, Effects, Input, ProcessId, Protocol, TimerKind};
 
 mod client;
 mod service;
@@ -696,10 +696,14 @@ impl<V: Data, R: Rules> Protocol for Registers<V, R> {
         .collect()
     }
 
-    fn campaigns(&self, timer: &Timer) -> bool {
+    fn timer_kind(&self, state: &State<V>, timer: &Timer) -> TimerKind {
         match timer {
-            Timer::Decree { timer, .. } => self.paxos.campaigns(timer),
-            Timer::Read(_) => false,
+            Timer::Decree { name, role, timer } => match state.get(name) {
+                Some(Register::Open(decree)) => self.paxos.timer_kind(decree.knows(*role), timer),
+                // Its roles wait for nothing.
+                Some(Register::Chosen(_)) | None => TimerKind::Plain,
+            },
+            Timer::Read(_) => TimerKind::Plain,
         }
     }
 
@@ -736,6 +740,11 @@ impl<V: Data, R: Rules> Protocol for Registers<V, R> {
             }
         }
         all
+    }
+
+    /// What was chosen sums up the decree of one register only.
+    fn sums_up(_: &Record<V>) -> bool {
+        false
     }
 
     fn durable(&self, state: &State<V>) -> Durable<V> {

@@ -4,8 +4,8 @@
 //! [`Service`]: what its clients may ask, and what the process is asked for that. [`Node::run`] is its one thread of control.
 //! Each of its turns takes in what has come meanwhile, be it messages, requests, timers that have fired, records that are
 //! durable; steps the process with each; and has all records that this made written, in one batch. What waits for a record is
-//! held back by the same [`HoldBack`](crate::protocol::HoldBack) queue that the models check ([`Process`] drives it), so
-//! that nothing is told that is not durable.
+//! held back by the same [`Driver`](crate::protocol::Driver) that the models step, so that nothing is told that is not
+//! durable.
 //!
 //! While records are being synced the next turns go on; what they write is synced together afterwards
 //! ([`Writer`](crate::storage::Writer)). A node whose disk has failed comes to an end: what was not reported durable was told
@@ -28,7 +28,7 @@ mod trace;
 
 pub use error::Error;
 pub use node::{Node, Settings};
-pub use process::{Given, Outside, Process};
+pub use process::{Given, Host, Log, Process};
 pub use timers::Timers;
 pub use trace::Trace;
 

@@ -12,7 +12,7 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
-use super::{Error, Outside, Process, Service, Trace};
+use super::{Error, Host, Log, Process, Service, Trace};
 use crate::protocol::{Effect, Input, ProcessId, Protocol};
 use crate::storage::{self, Batch, Refused, Store, Writer};
 use crate::transport::{self, Hello, Inboxes, Outbox, Transport};
@@ -130,7 +130,7 @@ struct Surroundings<S> {
     trace: Option<Trace>,
 }
 
-impl<P: Protocol, S: Service<P>> Outside<P> for Surroundings<S> {
+impl<P: Protocol, S: Service<P>> Host<P> for Surroundings<S> {
     fn send(&mut self, to: ProcessId, message: P::Message) {
         self.transport.send(to, &message);
     }
@@ -157,6 +157,18 @@ impl<P: Protocol, S: Service<P>> Outside<P> for Surroundings<S> {
 
     fn watches(&self) -> bool {
         self.trace.is_some()
+    }
+}
+
+impl<P: Protocol> Log<P> for Batch {
+    type Error = storage::Error;
+
+    fn append(&mut self, process: ProcessId, record: &P::Record) -> Result<(), storage::Error> {
+        Batch::append::<P>(self, process, record)
+    }
+
+    fn replace(&mut self, process: ProcessId, durable: &P::Durable) -> Result<(), storage::Error> {
+        Batch::replace::<P>(self, process, durable)
     }
 }
 
@@ -228,7 +240,7 @@ impl<P: Protocol, S: Service<P>> Turns<P, S> {
         asked: &mut Vec<(Arc<Outbox>, S::Request)>,
     ) -> Result<(), Error> {
         let now = Instant::now();
-        let outside = &mut self.surroundings;
+        let host = &mut self.surroundings;
         self.metrics.turns.increment(1);
         self.metrics
             .messages_received
@@ -237,24 +249,24 @@ impl<P: Protocol, S: Service<P>> Turns<P, S> {
         for (records, since, result) in done.drain(..) {
             result.map_err(Error::Storage)?;
             self.metrics.sync_seconds.record(now - since);
-            self.process.durable(records, now, outside);
+            self.process.durable(records, now, host);
         }
         for (from, message) in received.drain(..) {
             let input = Input::Receive { from, message };
-            self.process.step(input, now, outside);
+            self.process.step(input, now, host);
         }
-        self.process.fire(now, outside);
+        self.process.fire(now, host);
         for (client, request) in asked.drain(..) {
             let state = self.process.state();
-            outside.service.ask(state, &client, request);
+            host.service.ask(state, &client, request);
         }
         loop {
-            let requests = outside.service.submit(self.process.state());
+            let requests = host.service.submit(self.process.state());
             if requests.is_empty() {
                 break;
             }
             for request in requests {
-                self.process.step(Input::Submit(request), now, outside);
+                self.process.step(Input::Submit(request), now, host);
             }
         }
         self.end_turn()
@@ -296,12 +308,12 @@ impl<P: Protocol, S: Service<P>> Turns<P, S> {
         let before = self.batch.bytes();
         let given = self.process.give(&mut self.batch)?;
         self.batch_records += given.records;
-        if !given.anew {
+        if !given.replaced {
             self.log_bytes += self.batch.bytes() - before;
             if self.log_bytes <= self.log_bytes_max {
                 return Ok(());
             }
-            self.process.give_anew(&mut self.batch)?;
+            self.process.replace(&mut self.batch)?;
         }
         let bytes = self.batch.bytes();
         self.log_bytes = 0;

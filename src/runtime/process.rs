@@ -1,34 +1,51 @@
-//! A process, with what it holds back and the timers that it has set: what a driver owes a protocol, without any I/O.
+//! A process on a clock and a disk, without any I/O: its driver, the timers that are set, and the records that its disk was
+//! given.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::protocol::{
-    CarryOut, Effect, EffectList, Effects, HoldBack, Input, ProcessId, Protocol,
-};
-use crate::storage::{self, Batch};
+use crate::protocol::{Driver, Effect, Input, Outside, ProcessId, Protocol};
 
 use super::Timers;
 
-/// Whom a process speaks to.
-pub trait Outside<P: Protocol> {
+/// What a process runs on: it carries out what the process may do, and tells how long timers run.
+pub trait Host<P: Protocol> {
     /// Sends a message to another process, or loses it.
     fn send(&mut self, to: ProcessId, message: P::Message);
 
-    /// Tells the application.
+    /// Hands an output to the application.
     fn emit(&mut self, output: P::Output);
 
     /// How long a timer runs that is set now.
     fn duration(&mut self, timer: &P::Timer) -> Duration;
 
-    /// Is shown each step: what has happened, and what is to be done about it.
+    /// A step was taken, and these are its effects. None of them is carried out yet.
     fn step(&mut self, input: &Input<P>, effects: &[Effect<P>]);
 
-    /// Is shown that so many of the oldest records have become durable: what waited for them is carried out next.
+    /// The `count` oldest records have become durable. What waited for them is carried out next.
     fn durable(&mut self, count: usize);
 
-    /// Whether it wants to be shown steps.
+    /// Whether [`Host::step`] is called.
     fn watches(&self) -> bool;
+}
+
+/// Whoever encodes and stores the records of a process, in order.
+pub trait Log<P: Protocol> {
+    /// Why a record is not taken.
+    type Error;
+
+    /// Takes a record, behind all others of the process.
+    ///
+    /// # Errors
+    ///
+    /// If it is not taken.
+    fn append(&mut self, process: ProcessId, record: &P::Record) -> Result<(), Self::Error>;
+
+    /// Takes the fewest records whose fold is this ([`Protocol::records`]), in place of all others of the process.
+    ///
+    /// # Errors
+    ///
+    /// If they are not taken.
+    fn replace(&mut self, process: ProcessId, durable: &P::Durable) -> Result<(), Self::Error>;
 }
 
 /// A process that is up.
@@ -36,52 +53,52 @@ pub trait Outside<P: Protocol> {
 pub struct Process<P: Protocol> {
     protocol: P,
     me: ProcessId,
-    state: P::State,
-    hold_back: HoldBack<P>,
+    driver: Driver<P>,
     timers: Timers<P::Timer>,
-    /// How many of the pending records the disk was given.
+    /// How many of the pending records the log was given.
     given: usize,
-    /// What was reported durable, and not stepped.
-    reported: VecDeque<u64>,
 }
 
-/// What the disk was given.
+/// What the log was given.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Given {
     /// How many records it had not been given before: these are durable with it.
     pub records: usize,
-    /// Whether it takes the place of all that was written before.
-    pub anew: bool,
+    /// Whether it was replaced.
+    pub replaced: bool,
 }
 
-/// Carries out what is not held back.
-struct Carrier<'a, P: Protocol, O> {
-    outside: &'a mut O,
-    reported: &'a mut VecDeque<u64>,
+/// A host with a clock.
+struct Clocked<'a, P: Protocol, H> {
+    host: &'a mut H,
     timers: &'a mut Timers<P::Timer>,
     now: Instant,
 }
 
-impl<P: Protocol, O: Outside<P>> CarryOut<P> for Carrier<'_, P, O> {
+impl<P: Protocol, H: Host<P>> Outside<P> for Clocked<'_, P, H> {
     fn send(&mut self, to: ProcessId, message: P::Message) {
-        self.outside.send(to, message);
+        self.host.send(to, message);
     }
 
     fn emit(&mut self, output: P::Output) {
-        self.outside.emit(output);
-    }
-
-    fn report_durable(&mut self, position: u64) {
-        self.reported.push_back(position);
+        self.host.emit(output);
     }
 
     fn set_timer(&mut self, timer: P::Timer) {
-        let after = self.outside.duration(&timer);
+        let after = self.host.duration(&timer);
         self.timers.set(timer, self.now, after);
     }
 
     fn cancel_timer(&mut self, timer: P::Timer) {
         self.timers.cancel(&timer);
+    }
+
+    fn looks(&self) -> bool {
+        self.host.watches()
+    }
+
+    fn look(&mut self, input: &Input<P>, _: &P::State, effects: &[Effect<P>]) {
+        self.host.step(input, effects);
     }
 }
 
@@ -92,144 +109,111 @@ impl<P: Protocol> Process<P> {
         me: ProcessId,
         durable: P::Durable,
         now: Instant,
-        outside: &mut impl Outside<P>,
+        host: &mut impl Host<P>,
     ) -> Self {
-        let mut process = Self {
-            state: protocol.initial(me),
+        let mut timers = Timers::default();
+        let outside = &mut Clocked {
+            host,
+            timers: &mut timers,
+            now,
+        };
+        let driver = Driver::start(&protocol, me, durable, outside);
+        Self {
             protocol,
             me,
-            hold_back: HoldBack::new(),
-            timers: Timers::default(),
+            driver,
+            timers,
             given: 0,
-            reported: VecDeque::new(),
-        };
-        process.step(Input::Start(durable), now, outside);
-        process
-    }
-
-    /// Something happens.
-    pub fn step(&mut self, input: Input<P>, now: Instant, outside: &mut impl Outside<P>) {
-        self.step_once(input, now, outside);
-        self.step_reported(now, outside);
-    }
-
-    /// All timers that have fired by now.
-    pub fn fire(&mut self, now: Instant, outside: &mut impl Outside<P>) {
-        while let Some(timer) = self.timers.fired(now) {
-            self.step(Input::Timeout(timer), now, outside);
         }
     }
 
-    /// The disk has made so many more records durable.
+    /// Takes a step.
+    pub fn step(&mut self, input: Input<P>, now: Instant, host: &mut impl Host<P>) {
+        let timers = &mut self.timers;
+        let outside = &mut Clocked { host, timers, now };
+        self.driver.step(&self.protocol, self.me, input, outside);
+    }
+
+    /// Steps the process with each timer that has expired by now.
+    pub fn fire(&mut self, now: Instant, host: &mut impl Host<P>) {
+        while let Some(timer) = self.timers.fired(now) {
+            self.step(Input::Timeout(timer), now, host);
+        }
+    }
+
+    /// The disk has made the `count` oldest records durable.
     ///
     /// # Panics
     ///
-    /// If it was not given as many.
-    pub fn durable(&mut self, count: usize, now: Instant, outside: &mut impl Outside<P>) {
+    /// If its log was not given as many.
+    pub fn durable(&mut self, count: usize, now: Instant, host: &mut impl Host<P>) {
         assert!(
             count <= self.given,
-            "{count} records durable, {} given to the disk",
+            "{count} records durable, {} given to the log",
             self.given
         );
         self.given -= count;
-        outside.durable(count);
-        let mut carrier = Carrier {
-            outside: &mut *outside,
-            reported: &mut self.reported,
-            timers: &mut self.timers,
-            now,
-        };
-        for pending in self.hold_back.durable(count) {
-            for release in pending.releases {
-                release.carry_out(&mut carrier);
-            }
-        }
-        self.step_reported(now, outside);
+        host.durable(count);
+        let timers = &mut self.timers;
+        let outside = &mut Clocked { host, timers, now };
+        self.driver.durable(&self.protocol, self.me, count, outside);
     }
 
-    /// Gives the disk what it was not given: puts it into the batch; or, if a record among it makes most of the earlier ones
-    /// needless, all anew ([`Process::give_anew`]).
+    /// Gives the log what it was not given; or, if a record among that sums the log up, replaces it
+    /// ([`Process::replace`]).
     ///
     /// # Errors
     ///
-    /// If a record cannot be encoded.
-    pub fn give(&mut self, batch: &mut Batch) -> Result<Given, storage::Error> {
-        let pending = || self.hold_back.pending().skip(self.given);
-        if pending().any(|pending| P::sums_up(&pending.record)) {
-            return self.give_anew(batch);
+    /// If the log does not take a record.
+    pub fn give<L: Log<P>>(&mut self, log: &mut L) -> Result<Given, L::Error> {
+        let records = || self.driver.pending().skip(self.given);
+        if records().any(P::sums_up) {
+            return self.replace(log);
         }
-        for pending in pending() {
-            batch.append::<P>(self.me, &pending.record)?;
+        for record in records() {
+            log.append(self.me, record)?;
         }
         Ok(self.all_given(false))
     }
 
-    /// Gives the disk what it was not given, and what it was, anew: puts into the batch the fewest records that say the
-    /// same, in the place of all.
+    /// Replaces the log by the fewest records whose fold is the same, those that it was not given included.
     ///
     /// # Errors
     ///
-    /// If one cannot be encoded.
-    pub fn give_anew(&mut self, batch: &mut Batch) -> Result<Given, storage::Error> {
-        batch.replace::<P>(self.me, &self.protocol.durable(&self.state))?;
+    /// If the log does not take one.
+    pub fn replace<L: Log<P>>(&mut self, log: &mut L) -> Result<Given, L::Error> {
+        log.replace(self.me, &self.protocol.durable(&self.driver.state))?;
         Ok(self.all_given(true))
     }
 
-    fn all_given(&mut self, anew: bool) -> Given {
-        let records = self.hold_back.len() - self.given;
+    fn all_given(&mut self, replaced: bool) -> Given {
+        let records = self.pending() - self.given;
         self.given += records;
-        Given { records, anew }
+        Given { records, replaced }
     }
 
-    /// Whether there are records that the disk was not given.
+    /// Whether there are records that the log was not given.
     pub fn has_more(&self) -> bool {
-        self.hold_back.len() > self.given
+        self.pending() > self.given
     }
 
-    /// When the next timer fires.
+    /// When the next timer expires.
     pub fn next_timer(&self) -> Option<Instant> {
         self.timers.next()
     }
 
-    /// What it knows.
+    /// The process's state.
     pub fn state(&self) -> &P::State {
-        &self.state
+        &self.driver.state
     }
 
-    /// Who it is.
+    /// Which process this is.
     pub fn me(&self) -> ProcessId {
         self.me
     }
 
     /// How many records are pending.
     pub fn pending(&self) -> usize {
-        self.hold_back.len()
-    }
-
-    fn step_reported(&mut self, now: Instant, outside: &mut impl Outside<P>) {
-        while let Some(position) = self.reported.pop_front() {
-            self.step_once(Input::Durable(position), now, outside);
-        }
-    }
-
-    fn step_once(&mut self, input: Input<P>, now: Instant, outside: &mut impl Outside<P>) {
-        let watched = outside.watches().then(|| input.clone());
-        let mut carrier = Carrier {
-            outside,
-            reported: &mut self.reported,
-            timers: &mut self.timers,
-            now,
-        };
-        let (me, state) = (self.me, &mut self.state);
-        let Some(watched) = watched else {
-            let effects = &mut self.hold_back.taking(&mut carrier);
-            return self.protocol.step(me, state, input, effects);
-        };
-        // It is shown before any of it is done.
-        let mut effects = EffectList::new();
-        self.protocol.step(me, state, input, &mut effects);
-        carrier.outside.step(&watched, effects.as_slice());
-        let mut holding = self.hold_back.taking(&mut carrier);
-        effects.drain().for_each(|effect| holding.push(effect));
+        self.driver.hold_back.len()
     }
 }

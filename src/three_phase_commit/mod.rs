@@ -48,7 +48,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_commit;
-use crate::protocol::{Effects, Input, ProcessId, Protocol};
+use crate::protocol::{Effects, Input, ProcessId, Protocol, TimerKind};
 
 mod disk;
 mod display;
@@ -314,10 +314,12 @@ impl<R: Rules> Protocol for ThreePhaseCommit<R> {
         state.timers()
     }
 
-    fn suspects(&self, timer: &Timer) -> Option<ProcessId> {
+    fn timer_kind(&self, _: &State, timer: &Timer) -> TimerKind {
         match timer {
-            Timer::Suspect { process, .. } => Some(*process),
-            Timer::Deadline { .. } | Timer::Resend { .. } | Timer::Inquire { .. } => None,
+            Timer::Suspect { process, .. } => TimerKind::Suspects(*process),
+            Timer::Deadline { .. } | Timer::Resend { .. } | Timer::Inquire { .. } => {
+                TimerKind::Plain
+            }
         }
     }
 
@@ -327,6 +329,10 @@ impl<R: Rules> Protocol for ThreePhaseCommit<R> {
 
     fn records(durable: &Durable) -> Vec<Record> {
         durable.records()
+    }
+
+    fn sums_up(_: &Record) -> bool {
+        false
     }
 
     fn durable(&self, state: &State) -> Durable {

@@ -44,7 +44,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_commit;
-use crate::protocol::{Effects, Input, ProcessId, Protocol};
+use crate::protocol::{Effects, Input, ProcessId, Protocol, TimerKind};
 
 mod coordinator;
 mod disk;
@@ -236,12 +236,20 @@ impl<R: Rules> Protocol for TwoPhaseCommit<R> {
         }
     }
 
+    fn timer_kind(&self, _: &State, _: &Timer) -> TimerKind {
+        TimerKind::Plain
+    }
+
     fn apply(durable: &mut Durable, record: &Record) {
         durable.apply(record);
     }
 
     fn records(durable: &Durable) -> Vec<Record> {
         durable.records()
+    }
+
+    fn sums_up(_: &Record) -> bool {
+        false
     }
 
     fn durable(&self, state: &State) -> Durable {

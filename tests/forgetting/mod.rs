@@ -38,8 +38,8 @@ where
     };
     let mut lines = Words::new();
     for (from, process) in state.processes() {
-        lines.push(format!("{:?} {:?}", process.state, process.durable));
-        for pending in process.hold_back.pending() {
+        lines.push(format!("{:?} {:?}", process.state(), process.durable));
+        for pending in process.pending() {
             let (record, forced) = (&pending.record, pending.forced);
             let releases = pending.releases.iter();
             let releases: Vec<_> = releases.filter(|release| is_left(from, release)).collect();

@@ -159,11 +159,11 @@ fn may_know(participants: &BTreeSet<ProcessId>, process: ProcessId) -> bool {
 /// The fold of pending records onto durable ones is what the process believes.
 fn reads_back(model: &Model, state: &ModelState) -> bool {
     state.processes().all(|(_, process)| {
-        let Some(knows) = &process.state else {
+        let Some(knows) = process.state() else {
             return true;
         };
         let mut durable = process.durable.clone();
-        for pending in process.hold_back.pending() {
+        for pending in process.pending() {
             durable.apply(&pending.record);
         }
         durable == model.protocol().durable(knows)
@@ -214,7 +214,7 @@ fn flush_all(model: &Model, mut state: ModelState) -> Result<ModelState, &'stati
         violation(model, &state).map_or(Ok(()), Err)?;
         let writing = state
             .processes()
-            .find_map(|(id, process)| (!process.hold_back.is_empty()).then_some(id));
+            .find_map(|(id, process)| (process.pending_len() > 0).then_some(id));
         let Some(process) = writing else {
             return Ok(state);
         };

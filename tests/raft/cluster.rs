@@ -1,9 +1,9 @@
 //! A cluster in one thread: the network is a list of messages, a disk is what its records fold to, and a test says what
 //! happens next.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
-use quorate::protocol::{Effect, EffectList, HoldBack, Input, ProcessId, Release};
+use quorate::protocol::{Driver, Effect, Input, Outside, ProcessId};
 use quorate::raft::{
     self, Batch, Entries, Entry, Index, Limits, Origin, Position, Raft, Role, Term, Ticket, Timer,
 };
@@ -37,16 +37,91 @@ pub struct Envelope {
 
 /// A server with its disk.
 pub struct Server<P: AnyRaft> {
-    /// What it knows, or nothing if it is down.
-    pub state: Option<State>,
+    /// What drives it, or nothing if it is down.
+    pub driver: Option<Driver<P>>,
     /// What is on its disk.
     pub durable: Durable,
     /// Every record that it has written, oldest first, crashes or not; and whether it was forced.
     pub written: Vec<(Record, bool)>,
     /// Everything that it has told, crashes or not.
     pub told: Vec<Output>,
-    pub hold_back: HoldBack<P>,
     pub timers: BTreeSet<Timer>,
+}
+
+impl<P: AnyRaft> Server<P> {
+    /// What it knows, or nothing if it is down.
+    pub fn state(&self) -> Option<&State> {
+        self.driver.as_ref().map(|driver| &driver.state)
+    }
+
+    /// How many of its records are not durable.
+    pub fn pending(&self) -> usize {
+        let driver = self.driver.as_ref();
+        driver.map_or(0, |driver| driver.hold_back.len())
+    }
+}
+
+/// What surrounds one server while it takes steps.
+struct Around<'a, P: AnyRaft> {
+    me: ProcessId,
+    /// What it knew before the step.
+    before: Option<State>,
+    durable: &'a mut Durable,
+    written: &'a mut Vec<(Record, bool)>,
+    told: &'a mut Vec<Output>,
+    timers: &'a mut BTreeSet<Timer>,
+    network: &'a mut Vec<Envelope>,
+    transcript: &'a mut Transcript,
+    /// What it wanted done in all steps.
+    wanted: Vec<Effect<P>>,
+}
+
+impl<P: AnyRaft> Outside<P> for Around<'_, P> {
+    fn send(&mut self, to: ProcessId, message: Message) {
+        self.transcript.sent(self.me, to, &message);
+        let from = self.me;
+        self.network.push(Envelope { from, to, message });
+    }
+
+    fn emit(&mut self, output: Output) {
+        self.transcript.told(self.me, &output);
+        self.told.push(output);
+    }
+
+    fn set_timer(&mut self, timer: Timer) {
+        self.timers.insert(timer);
+    }
+
+    fn cancel_timer(&mut self, timer: Timer) {
+        self.timers.remove(&timer);
+    }
+
+    fn record_durable(&mut self, record: Record) {
+        P::apply(self.durable, &record);
+        self.transcript.durable(self.me, &record);
+    }
+
+    fn looks(&self) -> bool {
+        true
+    }
+
+    fn look(&mut self, input: &Input<P>, state: &State, effects: &[Effect<P>]) {
+        if let Input::Timeout(fired) = input {
+            self.timers.remove(fired);
+        }
+        for effect in effects {
+            match effect {
+                Effect::Persist(record) => self.written.push((record.clone(), true)),
+                Effect::Append(record) => self.written.push((record.clone(), false)),
+                _ => {}
+            }
+            self.transcript.wrote(self.me, effect);
+        }
+        self.wanted.extend_from_slice(effects);
+        if let Some(before) = self.before.replace(state.clone()) {
+            self.transcript.changed(self.me, &before, state);
+        }
+    }
 }
 
 /// Servers by id, and what is in flight between them.
@@ -142,11 +217,10 @@ impl Cluster {
 impl<P: AnyRaft> Cluster<P> {
     pub fn of(protocol: P, disks: Vec<Durable>) -> Self {
         let server = |durable| Server {
-            state: None,
+            driver: None,
             durable,
             written: Vec::new(),
             told: Vec::new(),
-            hold_back: HoldBack::new(),
             timers: BTreeSet::new(),
         };
         let mut cluster = Self {
@@ -172,15 +246,15 @@ impl<P: AnyRaft> Cluster<P> {
 
     /// What a live server knows.
     pub fn state(&self, id: ProcessId) -> &State {
-        self.server(id).state.as_ref().expect("a live server")
+        self.server(id).state().expect("a live server")
     }
 
     pub fn is_up(&self, id: ProcessId) -> bool {
-        self.server(id).state.is_some()
+        self.server(id).driver.is_some()
     }
 
     pub fn leads(&self, id: ProcessId) -> bool {
-        matches!(&self.server(id).state, Some(state) if matches!(state.role, Role::Leader(_)))
+        matches!(self.server(id).state(), Some(state) if matches!(state.role, Role::Leader(_)))
     }
 
     pub fn leader(&self, id: ProcessId) -> &Leader {
@@ -215,76 +289,56 @@ impl<P: AnyRaft> Cluster<P> {
     /// Steps a server, and whatever that brings at once: records that are durable, and reports of it. Returns what it
     /// wanted done.
     pub fn step(&mut self, me: ProcessId, input: Input<P>) -> Vec<Effect<P>> {
-        let mut wanted = Vec::new();
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            let server = &mut self.servers[me.index()];
-            let state = server.state.as_mut().expect("a live server");
-            if let Input::Timeout(timer) = &input {
-                assert!(server.timers.remove(timer), "{timer:?} is not set");
-            }
-            let before = self.transcript.is_on().then(|| state.clone());
-            let mut effects = EffectList::new();
-            self.protocol.step(me, state, input, &mut effects);
-            let mut released = Vec::new();
-            for effect in effects.take() {
-                wanted.push(effect.clone());
-                match &effect {
-                    Effect::SetTimer(timer) => drop(server.timers.insert(*timer)),
-                    Effect::CancelTimer(timer) => drop(server.timers.remove(timer)),
-                    Effect::Persist(record) => server.written.push((record.clone(), true)),
-                    Effect::Append(record) => server.written.push((record.clone(), false)),
-                    Effect::ReportDurable(_) | Effect::Send { .. } | Effect::Emit(_) => {}
-                }
-                self.transcript.wrote(me, &effect);
-                server.hold_back.push(effect, &mut released);
-            }
-            let timers: BTreeSet<Timer> = self.protocol.timers(state).into_iter().collect();
-            assert_eq!(server.timers, timers, "timers set, and read off the state");
-            let mut durable = server.durable.clone();
-            let pending = server.hold_back.pending();
-            pending.for_each(|pending| P::apply(&mut durable, &pending.record));
-            assert_eq!(durable, self.protocol.durable(state));
-            if let Some(before) = before {
-                self.transcript.changed(me, &before, state);
-            }
-            self.release(me, released, &mut inputs);
-            if !self.disks_are_slow {
-                self.sync(me, usize::MAX, &mut inputs);
-            }
-        }
-        wanted
-    }
-
-    fn release(
-        &mut self,
-        from: ProcessId,
-        releases: impl IntoIterator<Item = Release<P>>,
-        inputs: &mut VecDeque<Input<P>>,
-    ) {
-        let mut reports = Vec::new();
-        for release in releases {
-            self.transcript.released(from, &release);
-            match release {
-                Release::Send { to, message } => {
-                    self.network.push(Envelope { from, to, message });
-                }
-                Release::Emit(output) => self.servers[from.index()].told.push(output),
-                Release::Durable(position) => reports.push(Input::Durable(position)),
-            }
-        }
-        inputs.extend(reports);
-    }
-
-    fn sync(&mut self, me: ProcessId, records_max: usize, inputs: &mut VecDeque<Input<P>>) {
         let server = &mut self.servers[me.index()];
-        let count = server.hold_back.len().min(records_max);
-        let durable: Vec<_> = server.hold_back.durable(count).collect();
-        for pending in durable {
-            P::apply(&mut self.servers[me.index()].durable, &pending.record);
-            self.transcript.durable(me, &pending.record);
-            self.release(me, pending.releases, inputs);
+        if let Input::Timeout(timer) = &input {
+            assert!(server.timers.contains(timer), "{timer:?} is not set");
         }
+        self.drive(me, |protocol, driver, around| {
+            let driver = driver.as_mut().expect("a live server");
+            driver.step(protocol, me, input, around);
+        })
+    }
+
+    /// Does something with a server; then what it has written is durable, unless disks are slow. Returns what it wanted
+    /// done.
+    fn drive(
+        &mut self,
+        me: ProcessId,
+        act: impl FnOnce(&P, &mut Option<Driver<P>>, &mut Around<'_, P>),
+    ) -> Vec<Effect<P>> {
+        let Server {
+            driver,
+            durable,
+            written,
+            told,
+            timers,
+        } = &mut self.servers[me.index()];
+        let mut around = Around {
+            me,
+            before: driver.as_ref().map(|driver| driver.state.clone()),
+            durable,
+            written,
+            told,
+            timers,
+            network: &mut self.network,
+            transcript: &mut self.transcript,
+            wanted: Vec::new(),
+        };
+        act(&self.protocol, driver, &mut around);
+        let Some(driver) = driver else {
+            return around.wanted;
+        };
+        while !self.disks_are_slow && !driver.hold_back.is_empty() {
+            driver.durable(&self.protocol, me, driver.hold_back.len(), &mut around);
+        }
+        let set: BTreeSet<Timer> = self.protocol.timers(&driver.state).into_iter().collect();
+        assert_eq!(*around.timers, set, "timers set, and read off the state");
+        let mut believed = around.durable.clone();
+        driver
+            .pending()
+            .for_each(|record| P::apply(&mut believed, record));
+        assert_eq!(believed, self.protocol.durable(&driver.state));
+        around.wanted
     }
 
     /// Makes the oldest pending records of a server durable: so many, if there are.
@@ -297,17 +351,17 @@ impl<P: AnyRaft> Cluster<P> {
             };
             format!("{}'s pending {records} durable", name(me))
         });
-        let mut inputs = VecDeque::new();
-        self.sync(me, records_max, &mut inputs);
-        for input in inputs {
-            self.step(me, input);
-        }
+        self.drive(me, |protocol, driver, around| {
+            let driver = driver.as_mut().expect("a live server");
+            let count = driver.hold_back.len().min(records_max);
+            driver.durable(protocol, me, count, around);
+        });
     }
 
     /// Makes all pending records of all servers durable.
     pub fn flush_all(&mut self) {
         for server in self.ids() {
-            while self.is_up(server) && !self.server(server).hold_back.is_empty() {
+            while self.server(server).pending() > 0 {
                 self.flush(server, usize::MAX);
             }
         }
@@ -316,19 +370,20 @@ impl<P: AnyRaft> Cluster<P> {
     /// Comes up with what is on disk.
     pub fn start(&mut self, me: ProcessId) -> Vec<Effect<P>> {
         self.transcript.happens(|| format!("{} starts", name(me)));
-        let server = &mut self.servers[me.index()];
-        assert!(server.state.is_none(), "{me:?} is up");
-        server.state = Some(self.protocol.initial(me));
+        let server = self.server(me);
+        assert!(server.driver.is_none(), "{me:?} is up");
         let durable = server.durable.clone();
-        self.step(me, Input::Start(durable))
+        self.drive(me, |protocol, driver, around| {
+            around.before = Some(protocol.initial(me));
+            *driver = Some(Driver::start(protocol, me, durable, around));
+        })
     }
 
     /// Forgets all but the disk.
     pub fn crash(&mut self, me: ProcessId) {
         self.transcript.happens(|| format!("{} crashes", name(me)));
         let server = &mut self.servers[me.index()];
-        server.state = None;
-        server.hold_back = HoldBack::new();
+        server.driver = None;
         server.timers.clear();
     }
 

@@ -18,7 +18,7 @@ fn a_leaders_messages_do_not_wait_for_its_disk() {
     cluster.disks_are_slow = true;
     cluster.propose(ONE, [command(7)]);
     assert_eq!(cluster.network.len(), 2);
-    assert_eq!(cluster.server(ONE).hold_back.len(), 1);
+    assert_eq!(cluster.server(ONE).pending(), 1);
     let written = cluster.server(ONE).written.last();
     assert!(matches!(written, Some((Record::Append { .. }, false))));
 }
@@ -41,7 +41,7 @@ fn a_majority_of_followers_commits_before_the_leaders_disk_has_it() {
     cluster.deliver(TWO, ONE);
     cluster.deliver(THREE, ONE);
     assert_eq!(cluster.state(ONE).commit, 2);
-    assert_eq!(cluster.server(ONE).hold_back.len(), 1);
+    assert_eq!(cluster.server(ONE).pending(), 1);
     // And if the leader crashes now, it is sent what it had not on disk.
     cluster.restart(ONE);
     assert_eq!(cluster.terms(ONE), [1]);

@@ -1,11 +1,11 @@
 //! What happened in a cluster, line by line: who did what, what was written, sent and told, and how terms, roles and
 //! logs changed.
 
-use quorate::protocol::{Effect, ProcessId, Release};
+use quorate::protocol::{Effect, ProcessId};
 use quorate::raft::Role;
 use quorate_models::raft::properties::AnyRaft;
 
-use crate::cluster::{Cluster, Record, State, name};
+use crate::cluster::{Cluster, Message, Output, Record, State, name};
 
 /// The lines so far, if anybody reads them.
 pub struct Transcript {
@@ -26,10 +26,6 @@ impl Transcript {
             lines: Some(Vec::new()),
             number: 0,
         }
-    }
-
-    pub fn is_on(&self) -> bool {
-        self.lines.is_some()
     }
 
     fn line(&mut self, line: impl FnOnce() -> String) {
@@ -68,17 +64,14 @@ impl Transcript {
         self.line(|| format!("       {} has {record:?} on disk", name(me)));
     }
 
-    /// What waited for a record, or for none, is sent or told.
-    pub fn released<P: AnyRaft>(&mut self, me: ProcessId, release: &Release<P>) {
-        match release {
-            Release::Send { to, message } => {
-                self.line(|| format!("       {} sends {message:?} to {}", name(me), name(*to)));
-            }
-            Release::Emit(output) => {
-                self.line(|| format!("       {} tells: {output:?}", name(me)));
-            }
-            Release::Durable(_) => {}
-        }
+    /// A message is sent, which waited for a record, or for none.
+    pub fn sent(&mut self, me: ProcessId, to: ProcessId, message: &Message) {
+        self.line(|| format!("       {} sends {message:?} to {}", name(me), name(to)));
+    }
+
+    /// An output is released, which waited for a record, or for none.
+    pub fn told(&mut self, me: ProcessId, output: &Output) {
+        self.line(|| format!("       {} tells: {output:?}", name(me)));
     }
 
     /// A step has changed a server's state, if it has.
@@ -111,7 +104,7 @@ impl<P: AnyRaft> Cluster<P> {
         lines.push("at the end:".to_owned());
         for id in self.ids() {
             let server = self.server(id);
-            lines.push(match &server.state {
+            lines.push(match server.state() {
                 Some(state) => format!(
                     "     {}  {state:?}, holds {:?}",
                     name(id),

@@ -288,7 +288,7 @@ impl Rendering {
     fn state(&self, state: &ModelState) -> BTreeMap<String, Value> {
         assert!(!state.stable && state.campaigned.is_none() && state.cut.is_empty());
         // What a process that is down knows is what it knew before it first started.
-        let knows = |id: ProcessId| state.processes[id.index()].state.clone();
+        let knows = |id: ProcessId| state.processes[id.index()].state().cloned();
         let proposer = |id| match knows(id) {
             Some(State::Proposer(proposer)) => proposer,
             None => Proposer::default(),
@@ -329,7 +329,7 @@ impl Rendering {
         let processes = || state.processes().map(|(id, _)| id);
         let process = |id: ProcessId| &state.processes[id.index()];
         let pending = |id| {
-            let entries = process(id).hold_back.pending();
+            let entries = process(id).pending();
             Value::sequence(entries.map(|entry| self.pending(id, entry)))
         };
         let in_flight = state.network.in_flight();

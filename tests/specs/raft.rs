@@ -334,9 +334,9 @@ impl Rendering {
         assert!(state.cut.is_empty());
         let process = |id: ProcessId| &state.processes[id.index()];
         // What a server that is down knows is what it knew before it first started.
-        let knows = |id: ProcessId| process(id).state.clone().unwrap_or_else(nothing);
+        let knows = |id: ProcessId| process(id).state().cloned().unwrap_or_else(nothing);
         let pending = |id| {
-            let entries = process(id).hold_back.pending();
+            let entries = process(id).pending();
             Value::sequence(entries.map(|entry| pending(id, entry)))
         };
         state.live().for_each(|(_, knows)| assert_applied(knows));

@@ -202,7 +202,7 @@ fn render(instance: &Instance, state: &SystemState<Protocol, Clients>) -> BTreeM
     let disks = state.processes();
     let disks = disks.map(|(id, process)| (process_id(id), spec.disk(id, &process.durable)));
     let pending = state.processes().map(|(id, process)| {
-        let entries = process.hold_back.pending();
+        let entries = process.pending();
         let entries = entries.map(|entry| spec.pending(id, entry));
         (process_id(id), Value::sequence(entries))
     });

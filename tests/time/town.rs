@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use quorate::protocol::{Effects, Input, ProcessId, Protocol};
+use quorate::protocol::{Effects, Input, ProcessId, Protocol, TimerKind};
 use quorate_models::checker::{Condition, Options, Property, explore};
 use quorate_models::system::{
     Action, Application, Disk, Envelope, Environment, Interned, NetworkKind, System, SystemState,
@@ -148,15 +148,12 @@ impl Protocol for Town {
         timers
     }
 
-    fn suspects(&self, timer: &Timer) -> Option<ProcessId> {
+    fn timer_kind(&self, _: &Citizen, timer: &Timer) -> TimerKind {
         match timer {
-            Timer::Suspect(process) => Some(*process),
-            Timer::Resend | Timer::Campaign => None,
+            Timer::Suspect(process) => TimerKind::Suspects(*process),
+            Timer::Resend => TimerKind::Plain,
+            Timer::Campaign => TimerKind::Campaigns { epoch: 0 },
         }
-    }
-
-    fn campaigns(&self, timer: &Timer) -> bool {
-        *timer == Timer::Campaign
     }
 
     fn apply(durable: &mut Heard, record: &ProcessId) {
@@ -165,6 +162,10 @@ impl Protocol for Town {
 
     fn records(heard: &Heard) -> Vec<ProcessId> {
         heard.0.iter().copied().collect()
+    }
+
+    fn sums_up(_: &ProcessId) -> bool {
+        false
     }
 
     fn durable(&self, citizen: &Citizen) -> Heard {
@@ -255,7 +256,7 @@ pub fn always_and_sometimes(system: &TheSystem, every: OnStep, some: OnStep) -> 
 }
 
 pub fn is_up(state: &TheState, process: ProcessId) -> bool {
-    state.processes[process.index()].state.is_some()
+    state.processes[process.index()].is_up()
 }
 
 /// Said without a word of the environment's: no record is pending, and no message to somebody who is up, and on
@@ -267,7 +268,7 @@ pub fn is_at_rest(system: &TheSystem, state: &TheState) -> bool {
     let mut arriving = state.network.in_flight().filter(|e| arrives(e));
     state
         .processes()
-        .all(|(_, process)| process.hold_back.is_empty())
+        .all(|(_, process)| process.pending_len() == 0)
         && arriving.all(|e| system.next_state(state, Action::Deliver(e)).is_none())
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use quorate_peers::raft_rs::Encode;
-use quorate_peers::replicas::{Cluster, Command, Replicas, Rounds};
+use quorate_peers::replicas::{Command, Replicas, Rounds, Servers};
 use quorate_peers::{omni_paxos, raft_rs};
 
 fn measure<C: Command>(
@@ -24,7 +24,7 @@ fn compare<C: Encode>(criterion: &mut Criterion, kind: &str) {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Elements(commands));
         let omni_paxos = omni_paxos::Cluster::elected(commands as usize);
-        measure::<C>(&mut group, "Quorate", commands, Cluster::elected());
+        measure::<C>(&mut group, "Quorate", commands, Servers::elected());
         measure::<C>(&mut group, "omnipaxos", commands, omni_paxos);
         measure::<C>(&mut group, "raft-rs", commands, raft_rs::Cluster::elected());
         group.finish();

@@ -162,7 +162,7 @@ where
     P: Protocol<Request = Request, Output = Output> + 'static,
 {
     let (transaction, participant) = participant(system.application(), case);
-    let is_up = state.processes[participant.index()].state.is_some();
+    let is_up = state.processes[participant.index()].is_up();
     let told = state.view.transactions.get(&transaction);
     let told = told.filter(|told| told.prepared.contains(participant));
     is_up && told.is_some_and(|told| !told.has_decided(participant))

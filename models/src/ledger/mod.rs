@@ -258,7 +258,7 @@ fn properties<P: AnyLedger>(parameters: &Parameters) -> Vec<Property<Model<P>>> 
 fn balances<P: AnyLedger>(state: &SystemState<P, Clients>) -> Option<BTreeMap<String, Amount>> {
     let mut balances = BTreeMap::new();
     for process in &state.processes {
-        match &process.state.as_ref()?.role {
+        match &process.state()?.role {
             Role::Shard(shard) => {
                 if !shard.work.is_empty() {
                     return None;
@@ -307,7 +307,7 @@ fn agrees<P: AnyLedger>(_: &Model<P>, state: &SystemState<P, Clients>) -> bool {
 fn has_no_debt<P: AnyLedger>(_: &Model<P>, state: &SystemState<P, Clients>) -> bool {
     let mut processes = state.processes.iter();
     processes.all(|process| {
-        let role = process.state.as_ref().map(|state| &state.role);
+        let role = process.state().map(|state| &state.role);
         let Some(Role::Shard(shard)) = role else {
             return true;
         };

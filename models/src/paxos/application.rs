@@ -226,7 +226,7 @@ fn is_past<P>(proposer: &Process<P>, ballot: Ballot, progress: fn(&Progress<Valu
 where
     P: Protocol<State = State<Value>, Durable = Durable<Value>>,
 {
-    let knows = match &proposer.state {
+    let knows = match proposer.state() {
         Some(State::Proposer(knows)) => Some(knows),
         _ => None,
     };

@@ -16,6 +16,7 @@ use quorate::paxos::{
     Acceptor, Ballot, Durable, Learner, Message, Progress, Proposer, Published, Record, Rules,
     State, Vote,
 };
+use quorate::protocol::Driver;
 
 use super::Model;
 use super::application::{Clients, Value};
@@ -99,7 +100,7 @@ fn blind_steps<P: AnyPaxos>(model: &Model<P>, state: &SystemState<P, Clients>) -
         true => 0,
         false => model.environment().crashes - state.crashes,
     };
-    let blind = proposers(model, state).filter(|process| match &process.state {
+    let blind = proposers(model, state).filter(|process| match process.state() {
         Some(State::Proposer(proposer)) => match &proposer.progress {
             Progress::Waiting { heard } => Some(*heard) == proposer.ballot(),
             _ => proposer.campaign.is_none(),
@@ -117,17 +118,20 @@ fn renamed_vote(vote: &Vote<Value>, rename: Rename<'_>) -> Vote<Value> {
 }
 
 fn renamed_process<P: AnyPaxos>(process: &Process<P>, rename: Rename<'_>) -> Process<P> {
-    let hold_back = hold_back_in_other_words(
-        &process.hold_back,
-        &mut (&mut *rename),
-        |record, rename| renamed_record(record, *rename),
-        |message, rename| renamed_message(message, *rename),
-    );
+    let driver = process.driver.as_ref().map(|driver| {
+        let hold_back = hold_back_in_other_words(
+            &driver.hold_back,
+            &mut (&mut *rename),
+            |record, rename| renamed_record(record, *rename),
+            |message, rename| renamed_message(message, *rename),
+        );
+        let state = renamed_state(&driver.state, rename);
+        Driver { state, hold_back }
+    });
     Process {
         id: process.id,
-        state: (process.state.as_ref()).map(|knows| renamed_state(knows, rename)),
+        driver,
         durable: renamed_durable(&process.durable, rename),
-        hold_back,
     }
 }
 

@@ -119,9 +119,9 @@ fn is_heard(parameters: &Parameters) -> bool {
 /// Whether there is somebody, or will be again, who goes on with a proposal, and somebody who counts votes.
 fn may_decide<P: AnyPaxos>(model: &Model<P>, state: &SystemState<P, Clients>) -> bool {
     let recovers = model.environment().recovery;
-    let proposes = state.processes().any(|(_, process)| {
-        process.durable.campaign.is_some() && (recovers || process.state.is_some())
-    });
+    let proposes = state
+        .processes()
+        .any(|(_, process)| process.durable.campaign.is_some() && (recovers || process.is_up()));
     let mut live = state.live();
     proposes && (recovers || live.any(|(_, knows)| matches!(knows, State::Learner(_))))
 }

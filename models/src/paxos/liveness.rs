@@ -151,7 +151,7 @@ pub(super) fn waiting_process<P: AnyPaxos>(model: &Model<P>, case: usize) -> Pro
 
 /// Whether a process is up, wants to know what is chosen, and does not.
 pub(super) fn waits<P: AnyPaxos>(state: &SystemState<P, Clients>, process: ProcessId) -> bool {
-    match &state.processes[process.index()].state {
+    match state.processes[process.index()].state() {
         Some(State::Proposer(proposer)) => match proposer.progress {
             Progress::Idle | Progress::Decided { .. } => false,
             Progress::Preparing { .. } | Progress::Accepting { .. } | Progress::Waiting { .. } => {
@@ -170,7 +170,7 @@ fn is_proposed<P: AnyPaxos>(model: &Unbounded<P>, state: &SystemState<P, Clients
 }
 
 fn has_proposal<P: AnyPaxos>(state: &SystemState<P, Clients>, process: ProcessId) -> bool {
-    match &state.processes[process.index()].state {
+    match state.processes[process.index()].state() {
         Some(State::Proposer(proposer)) => !matches!(proposer.progress, Progress::Idle),
         _ => false,
     }

@@ -220,11 +220,11 @@ pub(super) fn promises_grow<P: AnyPaxos>(
     next: &ModelState<P>,
 ) -> bool {
     state.changed(next).all(|(before, now)| {
-        let knows = match &now.state {
+        let knows = match now.state() {
             Some(State::Acceptor(acceptor)) => acceptor.promised,
             _ => return now.durable.promised >= before.durable.promised,
         };
-        let knew = match &before.state {
+        let knew = match before.state() {
             Some(State::Acceptor(acceptor)) => acceptor.promised,
             _ => before.durable.promised,
         };

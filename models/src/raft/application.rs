@@ -249,7 +249,7 @@ impl Clients {
         server: ProcessId,
         process: &Process<P>,
     ) -> bool {
-        !self.is_absent(server) && (environment.recovery || process.state.is_some())
+        !self.is_absent(server) && (environment.recovery || process.is_up())
     }
 
     /// Whether a term is so far ahead of the last server that nobody campaigns for a higher one.
@@ -462,7 +462,7 @@ where
     where
         P: 'static,
     {
-        let knows = state.processes[process.index()].state.as_ref();
+        let knows = state.processes[process.index()].state();
         let Some(knows) = knows.filter(|_| *timer == Timer::Election) else {
             return false;
         };

@@ -71,11 +71,11 @@ pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Model<P>>
                 cases: servers * usize::from(parameters.commands),
                 trigger: |_: &Model<P>, state: &ModelState<P>, case| {
                     let (server, _) = server_and_command(state, case);
-                    state.stable && state.processes[server.index()].state.is_some()
+                    state.stable && state.processes[server.index()].is_up()
                 },
                 goal: |_: &Model<P>, state: &ModelState<P>, case| {
                     let (server, command) = server_and_command(state, case);
-                    let knows = state.processes[server.index()].state.as_ref();
+                    let knows = state.processes[server.index()].state();
                     knows.is_none_or(|knows| knows.applied.machine.0.contains(&command))
                 },
             },
@@ -144,13 +144,13 @@ fn all_follow_one<P: AnyRaft>(state: &ModelState<P>) -> bool {
 /// Whether a server is up and does not have all that is committed.
 fn lags<P: AnyRaft>(state: &ModelState<P>, server: ProcessId) -> bool {
     let committed: Index = state.view.committed.keys().max().copied().unwrap_or(0);
-    let knows = state.processes[server.index()].state.as_ref();
+    let knows = state.processes[server.index()].state();
     knows.is_some_and(|knows| knows.commit < committed)
 }
 
 /// Whether a server leads and has entries that somebody who is up does not know to be committed.
 fn has_uncommitted<P: AnyRaft>(state: &ModelState<P>, server: ProcessId) -> bool {
-    let knows = state.processes[server.index()].state.as_ref();
+    let knows = state.processes[server.index()].state();
     let leads = knows.filter(|knows| matches!(knows.role, Role::Leader(_)));
     let last = leads.map(|leader| leader.log.last().index);
     last.is_some_and(|last| state.live().any(|(_, knows)| knows.commit < last))

@@ -110,7 +110,7 @@ fn changed<'a, P: AnyRaft>(
     next: &'a ModelState<P>,
 ) -> impl Iterator<Item = (&'a State<Register>, &'a State<Register>)> {
     let changed = state.changed(next);
-    changed.filter_map(|(before, now)| Some((before.state.as_ref()?, now.state.as_ref()?)))
+    changed.filter_map(|(before, now)| Some((before.state()?, now.state()?)))
 }
 
 /// The servers that crash in a step: what each knew, and what it still has on its disk.
@@ -118,8 +118,8 @@ fn crashed<'a, P: AnyRaft>(
     state: &'a ModelState<P>,
     next: &'a ModelState<P>,
 ) -> impl Iterator<Item = (&'a State<Register>, &'a Durable<Register>)> {
-    let down = state.changed(next).filter(|(_, now)| now.state.is_none());
-    down.filter_map(|(before, now)| Some((before.state.as_ref()?, &now.durable)))
+    let down = state.changed(next).filter(|(_, now)| !now.is_up());
+    down.filter_map(|(before, now)| Some((before.state()?, &now.durable)))
 }
 
 fn a_candidate_gives_way<P: AnyRaft>(

@@ -205,7 +205,7 @@ fn leaders_append<P: AnyRaft>(
     next: &ModelState<P>,
 ) -> bool {
     state.changed(next).all(|(before, now)| {
-        let (Some(before), Some(now)) = (&before.state, &now.state) else {
+        let (Some(before), Some(now)) = (before.state(), now.state()) else {
             return true;
         };
         let both_lead =
@@ -216,7 +216,7 @@ fn leaders_append<P: AnyRaft>(
 
 /// The log of each server: what it knows, or what it will know when it comes up again.
 pub(super) fn logs<P: AnyRaft>(state: &ModelState<P>) -> impl Iterator<Item = &Log<u8>> {
-    state.processes().map(|(_, process)| match &process.state {
+    state.processes().map(|(_, process)| match process.state() {
         Some(knows) => &knows.log,
         None => &process.durable.log,
     })
@@ -275,13 +275,13 @@ fn terms_grow<P: AnyRaft>(
     next: &ModelState<P>,
 ) -> bool {
     state.changed(next).all(|(before, now)| {
-        let term = |durable: &Durable<Register>, knows: &Option<State<Register>>| {
-            knows.as_ref().map_or(durable.term, |knows| knows.term)
+        let term = |durable: &Durable<Register>, knows: Option<&State<Register>>| {
+            knows.map_or(durable.term, |knows| knows.term)
         };
-        let is_same_incarnation = before.state.is_some() && now.state.is_some();
+        let is_same_incarnation = before.is_up() && now.is_up();
         now.durable.term >= before.durable.term
             && (!is_same_incarnation
-                || term(&now.durable, &now.state) >= term(&before.durable, &before.state))
+                || term(&now.durable, now.state()) >= term(&before.durable, before.state()))
     })
 }
 
@@ -293,7 +293,7 @@ fn commits_grow<P: AnyRaft>(
 ) -> bool {
     state
         .changed(next)
-        .all(|(before, now)| match (&before.state, &now.state) {
+        .all(|(before, now)| match (before.state(), now.state()) {
             (Some(before), Some(now)) => now.commit >= before.commit,
             _ => true,
         })
@@ -380,7 +380,7 @@ fn an_entry_is_overwritten<P: AnyRaft>(
 ) -> bool {
     state
         .changed(next)
-        .any(|(before, now)| match (&before.state, &now.state) {
+        .any(|(before, now)| match (before.state(), now.state()) {
             (Some(before), Some(now)) => {
                 let common = before.log.last().index.min(now.log.last().index);
                 (before.log.before().index.max(now.log.before().index) + 1..=common)

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use quorate::protocol::Driver;
 use quorate::raft::{Batch, Durable, Entries, Entry, Log, Message, Position, Record, State, Term};
 
 use super::Model;
@@ -47,7 +48,7 @@ pub fn canonical_with_gaps<P: AnyRaft>(
     for (server, process) in state.processes() {
         if clients.takes_part(environment, server, process) {
             current.insert(process.durable.term);
-            current.extend(process.state.as_ref().map(|knows| knows.term));
+            current.extend(process.state().map(|knows| knows.term));
         }
         renamed_process(process, &mut note);
     }
@@ -88,25 +89,32 @@ enum Kind {
 type Rename<'a> = &'a mut dyn FnMut(Kind, Term) -> Term;
 
 fn renamed_process<P: AnyRaft>(process: &Process<P>, rename: Rename<'_>) -> Process<P> {
-    let hold_back = hold_back_in_other_words(
-        &process.hold_back,
-        &mut (&mut *rename),
-        |record, rename| renamed_record(record, *rename),
-        |message, rename| renamed_message(message, *rename),
-    );
+    let driver = process.driver.as_ref().map(|driver| {
+        let hold_back = hold_back_in_other_words(
+            &driver.hold_back,
+            &mut (&mut *rename),
+            |record, rename| renamed_record(record, *rename),
+            |message, rename| renamed_message(message, *rename),
+        );
+        let state = renamed_state(&driver.state, rename);
+        Driver { state, hold_back }
+    });
     Process {
         id: process.id,
-        state: (process.state.as_ref()).map(|knows| State {
-            term: rename(Kind::Current, knows.term),
-            log: renamed_log(&knows.log, rename),
-            ..knows.clone()
-        }),
+        driver,
         durable: Durable {
             term: rename(Kind::Current, process.durable.term),
             log: renamed_log(&process.durable.log, rename),
             ..process.durable.clone()
         },
-        hold_back,
+    }
+}
+
+fn renamed_state(knows: &State<Register>, rename: Rename<'_>) -> State<Register> {
+    State {
+        term: rename(Kind::Current, knows.term),
+        log: renamed_log(&knows.log, rename),
+        ..knows.clone()
     }
 }
 

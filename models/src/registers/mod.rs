@@ -239,7 +239,7 @@ fn is_past<P: AnyRegisters>(
         Some(Kept::Chosen(_)) => return true,
         None => return false,
     };
-    let register = node.state.as_ref().and_then(|knows| knows.get(NAME));
+    let register = node.state().and_then(|knows| knows.get(NAME));
     let knows = match register {
         Some(Register::Open(decree)) => match decree.knows(Role::Proposer) {
             paxos::State::Proposer(proposer) => Some(proposer),
@@ -251,7 +251,7 @@ fn is_past<P: AnyRegisters>(
 }
 
 fn is_waiting<P: AnyRegisters>(node: &Process<P>, ticket: Ticket) -> bool {
-    let register = node.state.as_ref().and_then(|knows| knows.get(NAME));
+    let register = node.state().and_then(|knows| knows.get(NAME));
     matches!(register, Some(Register::Open(decree)) if decree.waits(ticket))
 }
 
@@ -330,7 +330,7 @@ pub fn model<P: AnyRegisters>(parameters: &Parameters, protocol: P) -> Claimed<M
 fn chosen<P: AnyRegisters>(state: &SystemState<P, Clients>) -> BTreeSet<Value> {
     let mut chosen = BTreeSet::new();
     for process in &state.processes {
-        if let Some(knows) = &process.state
+        if let Some(knows) = process.state()
             && let Some(Register::Chosen(value)) = knows.get(NAME)
         {
             chosen.insert(*value);

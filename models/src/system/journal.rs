@@ -257,11 +257,11 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         };
         for (id, process) in state.processes() {
             let name = &names[id.index()];
-            match &process.state {
+            match process.state() {
                 Some(knows) => line(name, &format!("{knows:?}")),
                 None => line(name, &format!("down; on disk: {:?}", process.durable)),
             }
-            for pending in process.hold_back.pending() {
+            for pending in process.pending() {
                 let how = if pending.forced { "forced" } else { "lazy" };
                 line("", &format!("pending, {how}: {:?}", pending.record));
                 for held in &pending.releases {

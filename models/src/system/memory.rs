@@ -42,7 +42,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     /// A process as this system's states have it.
     pub fn intern_process(&self, process: Process<P>) -> InternedProcess<P> {
         self.memory.processes.intern(process, |process| {
-            let timers = match &process.state {
+            let timers = match process.state() {
                 Some(knows) => {
                     let mut timers = self.protocol.timers(knows);
                     timers.retain(|timer| self.application.permits(process.id, knows, timer));

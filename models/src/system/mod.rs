@@ -31,7 +31,6 @@ mod process;
 mod process_set;
 mod state;
 mod time;
-#[cfg(debug_assertions)]
 mod timers;
 mod view;
 
@@ -337,7 +336,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         loop {
             let knows = |change: &Change<'_, P, A>| {
                 let process = change.now().processes[id.index()];
-                process.state.clone().expect("who campaigns is up")
+                process.state().cloned().expect("who campaigns is up")
             };
             let mut tried = journal.fresh();
             let mut change = before.clone();
@@ -393,7 +392,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         let in_flight = |change: &Change<'_, P, A>| change.now().network.outboxes[id.index()];
         let before = in_flight(change);
         self.happens(change, id, happening, journal);
-        while !change.now().processes[id.index()].hold_back.is_empty() {
+        while change.now().processes[id.index()].pending_len() > 0 {
             self.happens(change, id, Happening::Flush, journal);
         }
         in_flight(change).beyond(&before)
@@ -523,7 +522,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> Model for System<P, A> 
             }
         }
         for (id, process) in state.processes() {
-            if !process.hold_back.is_empty() {
+            if process.pending_len() > 0 {
                 actions.push(Action::Flush(id));
             }
         }
@@ -535,7 +534,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> Model for System<P, A> 
             && state.down() < usize::from(environment.down_max)
             && !state.stable;
         for (id, process) in state.processes() {
-            match process.state {
+            match process.driver {
                 Some(_) if may_crash => {
                     let parts = self.parts(state.network.outboxes[id.index()]).iter();
                     actions.extend(parts.map(|&part| Action::Crash(id, part)));

@@ -3,14 +3,13 @@
 //! What a process makes of something depends on nothing but the process, its protocol and the environment's
 //! disk: so it is a function, worked out once for each process and thing that can happen to it.
 
-use std::collections::VecDeque;
-
 use derive_where::derive_where;
-use quorate::protocol::{Effect, EffectList, HoldBack, Input, ProcessId, Protocol, Release};
+use quorate::protocol::{
+    Driver, Effect, HoldBack, Input, Outside, Pending, ProcessId, Protocol, Release,
+};
 
 use super::interned::{Interned, Memo};
 use super::network::Envelopes;
-#[cfg(debug_assertions)]
 use super::timers::TimersRunning;
 use super::{Disk, Envelope, Environment, Event, NetworkKind};
 
@@ -19,12 +18,10 @@ use super::{Disk, Envelope, Environment, Event, NetworkKind};
 pub struct Process<P: Protocol> {
     /// Which one.
     pub id: ProcessId,
-    /// What it knows, or nothing if it is down.
-    pub state: Option<P::State>,
+    /// What drives it while it is up: its state, the records that are not durable, and what waits for them.
+    pub driver: Option<Driver<P>>,
     /// What its disk is known to hold.
     pub durable: P::Durable,
-    /// What it is writing, and what waits for that.
-    pub hold_back: HoldBack<P>,
 }
 
 /// A process as states have it.
@@ -78,28 +75,49 @@ impl<P: Protocol> Process<P> {
     pub(super) fn blank(id: ProcessId) -> Self {
         Self {
             id,
-            state: None,
+            driver: None,
             durable: P::Durable::default(),
-            hold_back: HoldBack::new(),
         }
+    }
+
+    /// Its state, if it is up.
+    pub fn state(&self) -> Option<&P::State> {
+        self.driver.as_ref().map(|driver| &driver.state)
+    }
+
+    /// Whether it is up.
+    pub fn is_up(&self) -> bool {
+        self.driver.is_some()
+    }
+
+    /// The records that are not durable, oldest first, each with what waits for it: none if it is down.
+    pub fn pending(&self) -> impl Iterator<Item = &Pending<P>> {
+        let driver = self.driver.iter();
+        driver.flat_map(|driver| driver.hold_back.pending())
+    }
+
+    /// How many records are not durable.
+    pub fn pending_len(&self) -> usize {
+        let driver = self.driver.as_ref();
+        driver.map_or(0, |driver| driver.hold_back.len())
     }
 
     /// Whether it is up and takes inputs, or first needs a flush.
     pub(super) fn takes_input(&self, environment: &Environment) -> bool {
-        self.state.is_some() && self.hold_back.len() < usize::from(environment.pending_max)
+        self.is_up() && self.pending_len() < usize::from(environment.pending_max)
     }
 
     /// Whether the fold of pending records onto durable ones is what the process believes: what a crash leaves
     /// behind is then what a recovery would have been told.
     pub(super) fn reads_back(&self, protocol: &P) -> bool {
-        let Some(knows) = &self.state else {
+        let Some(driver) = &self.driver else {
             return true;
         };
         let mut durable = self.durable.clone();
-        for pending in self.hold_back.pending() {
-            P::apply(&mut durable, &pending.record);
+        for record in driver.pending() {
+            P::apply(&mut durable, record);
         }
-        durable == protocol.durable(knows)
+        durable == protocol.durable(&driver.state)
     }
 
     /// What becomes of it when this happens, and what happens in consequence, in order.
@@ -112,104 +130,126 @@ impl<P: Protocol> Process<P> {
     where
         P: 'static,
     {
-        let mut stepping = Stepping {
+        let mut surroundings = Surroundings {
+            id: self.id,
             protocol,
             environment,
-            process: self.clone(),
+            timers: TimersRunning::of(protocol, self.state()),
+            durable: self.durable.clone(),
             events: Vec::new(),
         };
-        stepping.happen(happening);
-        (stepping.process, stepping.events)
+        let driver = self.driver.clone();
+        let driver = surroundings.happen(driver, happening);
+        let process = Self {
+            id: self.id,
+            driver,
+            durable: surroundings.durable,
+        };
+        (process, surroundings.events)
     }
 }
 
-/// A process to which something happens.
-struct Stepping<'a, P: Protocol> {
+/// What surrounds a process to which something happens: its disk, and whoever hears what it does.
+struct Surroundings<'a, P: Protocol> {
+    id: ProcessId,
     protocol: &'a P,
     environment: &'a Environment,
-    process: Process<P>,
+    timers: TimersRunning<P>,
+    durable: P::Durable,
     /// What has happened so far.
     events: Vec<Event<P>>,
 }
 
-impl<P: Protocol + 'static> Stepping<'_, P> {
-    fn happen(&mut self, happening: Happening<P>) {
-        match happening {
-            Happening::Start => {
-                self.process.state = Some(self.protocol.initial(self.process.id));
-                self.input(Input::Start(self.process.durable.clone()));
-            }
-            Happening::Receive(envelope) => self.input(Input::Receive {
-                from: envelope.from,
-                message: envelope.message.clone(),
-            }),
-            Happening::Timeout(timer) => self.input(Input::Timeout(P::Timer::clone(&timer))),
-            Happening::Submit(request) => self.input(Input::Submit(P::Request::clone(&request))),
-            Happening::Flush => {
-                for position in self.flush(1) {
-                    self.input(Input::Durable(position));
-                }
-            }
+impl<P: Protocol + 'static> Surroundings<'_, P> {
+    fn happen(&mut self, driver: Option<Driver<P>>, happening: Happening<P>) -> Option<Driver<P>> {
+        let (protocol, id) = (self.protocol, self.id);
+        let is_up = "something other than a start happens to a live process";
+        let mut driver = match happening {
+            Happening::Start => Driver::start(protocol, id, self.durable.clone(), self),
             Happening::Crash => {
-                self.process.state = None;
-                for pending in std::mem::take(&mut self.process.hold_back).pending() {
-                    let lost = Event::Lost(self.process.id, pending.record.clone());
-                    self.events.push(lost);
+                for record in driver.iter().flat_map(Driver::pending) {
+                    self.events.push(Event::Lost(id, record.clone()));
                 }
+                return None;
             }
-        }
-    }
-
-    /// Steps the process, and lets happen what its hold-back queue allows. Reports of durability are
-    /// inputs of their own: each is stepped when everything of the step before it is done.
-    fn input(&mut self, input: Input<P>) {
-        let mut inputs = VecDeque::from([input]);
-        while let Some(input) = inputs.pop_front() {
-            let reports = self.step(input);
-            inputs.extend(reports.into_iter().map(Input::Durable));
-        }
-    }
-
-    /// Takes one step. Returns the positions to be reported durable.
-    fn step(&mut self, input: Input<P>) -> Vec<u64> {
-        let knows = self.process.state.as_mut().expect("a live process");
-        let mut effects = EffectList::new();
-        #[cfg(debug_assertions)]
-        let running = TimersRunning::before(self.protocol, knows, &input);
-        self.protocol
-            .step(self.process.id, knows, input, &mut effects);
-        #[cfg(debug_assertions)]
-        running.assert_after(self.protocol, knows, &effects);
-
-        let mut releases = Vec::new();
-        for effect in effects.take() {
-            self.note(&effect);
-            if !self.waits_already(&effect) {
-                self.process.hold_back.push(effect, &mut releases);
+            Happening::Flush => {
+                let mut driver = driver.expect(is_up);
+                driver.durable(protocol, id, 1, self);
+                driver
             }
-        }
-        let mut reports = self.release(releases);
-        if self.environment.disk == Disk::Atomic {
-            reports.extend(self.flush(self.process.hold_back.len()));
-        }
-        reports
-    }
-
-    fn note(&mut self, effect: &Effect<P>) {
-        let (record, forced) = match effect {
-            Effect::Persist(record) => (record.clone(), true),
-            Effect::Append(record) => (record.clone(), false),
-            _ => return,
+            Happening::Receive(envelope) => {
+                let (from, message) = (envelope.from, envelope.message.clone());
+                self.input(driver.expect(is_up), Input::Receive { from, message })
+            }
+            Happening::Timeout(timer) => {
+                let timer = P::Timer::clone(&timer);
+                self.input(driver.expect(is_up), Input::Timeout(timer))
+            }
+            Happening::Submit(request) => {
+                let request = P::Request::clone(&request);
+                self.input(driver.expect(is_up), Input::Submit(request))
+            }
         };
-        let wrote = Event::Wrote(self.process.id, record, forced);
-        self.events.push(wrote);
+        while self.environment.disk == Disk::Atomic && !driver.hold_back.is_empty() {
+            driver.durable(protocol, id, driver.hold_back.len(), self);
+        }
+        Some(driver)
     }
 
-    /// Whether an equal output waits, so that one more would change nothing; or so many equal sends that
+    fn input(&mut self, mut driver: Driver<P>, input: Input<P>) -> Driver<P> {
+        driver.step(self.protocol, self.id, input, self);
+        driver
+    }
+}
+
+impl<P: Protocol + 'static> Outside<P> for Surroundings<'_, P> {
+    fn send(&mut self, to: ProcessId, message: P::Message) {
+        let from = self.id;
+        let envelope = Envelope { from, to, message };
+        self.events.push(Event::Sent(envelope, true));
+    }
+
+    fn emit(&mut self, output: P::Output) {
+        self.events.push(Event::Told(self.id, output));
+    }
+
+    /// Timers are read off the state.
+    fn set_timer(&mut self, _: P::Timer) {}
+
+    fn cancel_timer(&mut self, _: P::Timer) {}
+
+    fn record_durable(&mut self, record: P::Record) {
+        P::apply(&mut self.durable, &record);
+        debug_assert_eq!(
+            rewritten::<P>(&self.durable),
+            self.durable,
+            "what is on a disk, and what it would be if it were written anew"
+        );
+        self.events.push(Event::Durable(self.id, record));
+    }
+
+    fn looks(&self) -> bool {
+        true
+    }
+
+    fn look(&mut self, input: &Input<P>, state: &P::State, effects: &[Effect<P>]) {
+        self.timers
+            .assert_after(self.protocol, input, state, effects);
+        for effect in effects {
+            let (record, forced) = match effect {
+                Effect::Persist(record) => (record.clone(), true),
+                Effect::Append(record) => (record.clone(), false),
+                _ => continue,
+            };
+            self.events.push(Event::Wrote(self.id, record, forced));
+        }
+    }
+
+    /// Not if an equal output waits, so that one more would change nothing; or so many equal sends that
     /// one more would be lost when it is released: on a bag or FIFO those that are released together
     /// with it, for a copy released earlier may be delivered before; on a set any.
-    fn waits_already(&self, effect: &Effect<P>) -> bool {
-        let pending = self.process.hold_back.pending();
+    fn admits(&mut self, queue: &HoldBack<P>, effect: &Effect<P>) -> bool {
+        let pending = queue.pending();
         match effect {
             Effect::Send { to, message } => {
                 let is_equal = |release: &&Release<P>| {
@@ -218,54 +258,19 @@ impl<P: Protocol + 'static> Stepping<'_, P> {
                 };
                 let mut forced = pending.filter(|pending| pending.forced);
                 if self.environment.network == NetworkKind::Set {
-                    return forced.any(|pending| pending.releases.iter().any(|r| is_equal(&r)));
+                    return !forced.any(|pending| pending.releases.iter().any(|r| is_equal(&r)));
                 }
-                forced.last().is_some_and(|pending| {
+                forced.last().is_none_or(|pending| {
                     let waiting = pending.releases.iter().filter(is_equal).count();
-                    waiting >= usize::from(self.environment.copies_max)
+                    waiting < usize::from(self.environment.copies_max)
                 })
             }
             Effect::Emit(output) => {
                 let mut waiting = pending.flat_map(|pending| &pending.releases);
-                waiting.any(|release| matches!(release, Release::Emit(other) if other == output))
+                !waiting.any(|release| matches!(release, Release::Emit(other) if other == output))
             }
-            _ => false,
+            _ => true,
         }
-    }
-
-    /// Makes the oldest pending records durable. Returns the positions to be reported durable.
-    fn flush(&mut self, count: usize) -> Vec<u64> {
-        let flushed: Vec<_> = self.process.hold_back.durable(count).collect();
-        let mut reports = Vec::new();
-        for pending in flushed {
-            P::apply(&mut self.process.durable, &pending.record);
-            debug_assert_eq!(
-                rewritten::<P>(&self.process.durable),
-                self.process.durable,
-                "what is on a disk, and what it would be if it were written anew"
-            );
-            let durable = Event::Durable(self.process.id, pending.record);
-            self.events.push(durable);
-            reports.extend(self.release(pending.releases));
-        }
-        reports
-    }
-
-    /// Carries out releases. Reports of durability are the caller's to make, when all else is done.
-    fn release(&mut self, releases: impl IntoIterator<Item = Release<P>>) -> Vec<u64> {
-        let from = self.process.id;
-        let mut reports = Vec::new();
-        for release in releases {
-            match release {
-                Release::Send { to, message } => {
-                    let envelope = Envelope { from, to, message };
-                    self.events.push(Event::Sent(envelope, true));
-                }
-                Release::Emit(output) => self.events.push(Event::Told(from, output)),
-                Release::Durable(position) => reports.push(position),
-            }
-        }
-        reports
     }
 }
 

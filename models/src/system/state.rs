@@ -38,7 +38,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> SystemState<P, A> {
     /// The processes that are up, with what they know.
     pub fn live(&self) -> impl Iterator<Item = (ProcessId, &P::State)> {
         self.processes().filter_map(|(id, process)| {
-            let state = process.state.as_ref()?;
+            let state = process.state()?;
             Some((id, state))
         })
     }
@@ -67,7 +67,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> SystemState<P, A> {
 
     /// How many processes are down.
     pub fn down(&self) -> usize {
-        self.processes.iter().filter(|p| p.state.is_none()).count()
+        self.processes.iter().filter(|p| !p.is_up()).count()
     }
 
     /// Whether there is a cut, and these are on different sides of it.
@@ -128,12 +128,12 @@ impl<'a, P: Protocol + 'static, A: Application<P> + 'static> Change<'a, P, A> {
 impl<P: Protocol + 'static, A: Application<P> + 'static> Debug for SystemState<P, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (id, process) in self.processes() {
-            match &process.state {
+            match process.state() {
                 Some(knows) => writeln!(f, "process {id:?}: {knows:?}")?,
                 None => writeln!(f, "process {id:?}: down")?,
             }
             writeln!(f, "   disk: {:?}", process.durable)?;
-            for pending in process.hold_back.pending() {
+            for pending in process.pending() {
                 let how = if pending.forced { "forced" } else { "lazy" };
                 writeln!(f, "   pending, {how}: {:?}", pending.record)?;
                 for release in &pending.releases {

@@ -9,15 +9,15 @@
 //! nobody knows how long the cut will stay, so no timer is longer than that. Three kinds of timers are held to
 //! more than that:
 //!
-//! * One that [suspects](Protocol::suspects) a process fires only if that process is down, or on the other
+//! * One that [suspects](TimerKind::Suspects) a process fires only if that process is down, or on the other
 //!   side of a cut. That nobody who is up and can be reached is silent for so long is assumed: at quiescence
 //!   everything sent to and fro has arrived, but whoever still waits itself says nothing. Who is down and who is cut off are equally silent, and nobody can tell which it is. Without
 //!   partitions this is a perfect failure detector, which synchronous systems have (Chandra, Toueg:
 //!   *Unreliable failure detectors for reliable distributed systems*, JACM 43(2), 1996); with them it is
 //!   wrong about whoever is up across the cut.
-//! * One that another process [starts anew](Protocol::restarts) again and again, by what it goes on saying, does not fire
-//!   while that process is up and can be reached.
-//! * One that begins a [campaign](Protocol::campaigns) fires at one process at a time, and at each live one in
+//! * One that [heartbeats](TimerKind::Heartbeat) of another process restart does not fire while that process is up and can
+//!   be reached.
+//! * One that begins a [campaign](TimerKind::Campaigns) fires at one process at a time, and at each live one in
 //!   its turn. Time-outs of random length do that: in the long run somebody's is shorter than all others' by
 //!   more than a campaign takes, and everybody's is some time. Without it campaigns can thwart each other for
 //!   ever. Whose turn it is goes round: to the next, among those at which such a timer may fire, after the
@@ -36,7 +36,7 @@
 //! Before that moment it is asynchronous, so what terminates here terminates however long it was not.
 
 use itertools::Itertools;
-use quorate::protocol::{ProcessId, Protocol};
+use quorate::protocol::{ProcessId, Protocol, TimerKind};
 
 use super::interned::Interned;
 use super::state::Change;
@@ -57,7 +57,6 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             }
             return;
         }
-        let is_campaign = |timer: &P::Timer| self.protocol.campaigns(timer);
         let is_at_rest = match self.environment.timers {
             Timers::Asynchronous => true,
             Timers::CampaignsAsynchronous => self.is_quiescent(state, actions),
@@ -70,7 +69,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
                 continue;
             }
             let fires = Action::Timeout(id, timer);
-            match is_campaign(&timer) {
+            match self.kind(state, id, &timer).campaigns() {
                 true if self.environment.atomic_campaigns => {
                     let with = self.who_can_answer(state, id).into_iter().powerset();
                     let with = with.map(ProcessSet::from_iter);
@@ -98,6 +97,13 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             let timers = process.memo().timers.iter();
             timers.map(move |timer| (process.id, *timer))
         })
+    }
+
+    /// What a timer that is set means.
+    fn kind(&self, state: &SystemState<P, A>, id: ProcessId, timer: &P::Timer) -> TimerKind {
+        let state = state.processes[id.index()].state();
+        let state = state.expect("a timer is set at a process that is up");
+        self.protocol.timer_kind(state, timer)
     }
 
     /// Whether a bound of the model keeps a timer that is set from firing now.
@@ -132,18 +138,16 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
 
     /// Whether a timer does not suspect anybody who is up and can be reached, and is started anew by nobody.
     fn is_justified(&self, state: &SystemState<P, A>, by: ProcessId, timer: &P::Timer) -> bool {
-        let is_heard_of =
-            |of: ProcessId| state.processes[of.index()].state.is_some() && !state.are_apart(by, of);
-        let knows = state.processes[by.index()].state.as_ref();
-        let knows = knows.expect("a timer is set at a process that is up");
+        let kind = self.kind(state, by, timer);
+        if let TimerKind::Suspects(of) = kind {
+            return !state.processes[of.index()].is_up() || state.are_apart(by, of);
+        }
         let is_restarted = self.timers_set(state).any(|(other, with)| {
-            let sends = state.processes[other.index()].state.as_ref();
-            let sends = sends.expect("a timer is set at a process that is up");
             other != by
                 && !state.are_apart(by, other)
-                && self.protocol.restarts((sends, &with), (knows, timer))
+                && self.kind(state, other, &with).restarts(kind)
         });
-        !is_restarted && !self.protocol.suspects(timer).is_some_and(is_heard_of)
+        !is_restarted
     }
 
     fn accurate_timeouts(&self, state: &SystemState<P, A>, actions: &mut Vec<Action<P>>) {
@@ -154,7 +158,9 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             .filter(is_justified)
             .filter(|(by, timer)| !self.is_withheld(state, *by, timer))
             .collect();
-        let campaigns = |(_, timer): &&(_, Interned<P::Timer>)| self.protocol.campaigns(timer);
+        let campaigns = |(id, timer): &&(ProcessId, Interned<P::Timer>)| {
+            self.kind(state, *id, timer).campaigns()
+        };
         let turn = match self.environment.campaigns {
             Campaigns::InTurn => {
                 let candidates = justified.iter().filter(campaigns).map(|(id, _)| *id);
@@ -178,7 +184,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         if self.has_accurate_timers(change.now())
             && self.environment.campaigns == Campaigns::InTurn
             && change.now().campaigned != Some(id)
-            && self.protocol.campaigns(&timer)
+            && self.kind(change.now(), id, &timer).campaigns()
         {
             change.next().campaigned = Some(id);
         }

@@ -280,7 +280,7 @@ fn is_operational<P: AnyThreePhaseCommit>(
     process: ProcessId,
     transaction: TransactionId,
 ) -> bool {
-    let knows = state.processes[process.index()].state.as_ref();
+    let knows = state.processes[process.index()].state();
     knows.is_some_and(|knows| {
         matches!(
             knows.transactions.get(&transaction),
@@ -321,7 +321,7 @@ fn promise_needs_work<P: AnyThreePhaseCommit>(
 ) -> bool {
     state.changed(next).all(|(before, now)| {
         // A recovery makes no promises, it remembers them.
-        let (Some(before), Some(now)) = (&before.state, &now.state) else {
+        let (Some(before), Some(now)) = (before.state(), now.state()) else {
             return true;
         };
         now.transactions.keys().all(|&transaction| {

@@ -110,7 +110,7 @@ pub fn claims<P: AnyTwoPhaseCommit>(parameters: &Parameters) -> Vec<Property<Mod
             Condition::LeadsTo {
                 cases: transactions,
                 trigger: |model: &Model<P>, state, case| {
-                    let knows = state.processes[COORDINATOR.index()].state.as_ref();
+                    let knows = state.processes[COORDINATOR.index()].state();
                     matches!(knows, Some(State::Coordinator(coordinator)) if matches!(
                         coordinator.transactions.get(&transaction(model.application(), case)).map(Progress::phase),
                         Some(Phase::Voting)
@@ -212,7 +212,7 @@ fn pair<P: AnyTwoPhaseCommit>(
 }
 
 fn is_up<P: AnyTwoPhaseCommit>(state: &ModelState<P>, process: ProcessId) -> bool {
-    state.processes[process.index()].state.is_some()
+    state.processes[process.index()].is_up()
 }
 
 /// The participant's promise is on its disk, and no outcome is.

@@ -172,7 +172,7 @@ fn decision_never_undone<P: AnyTwoPhaseCommit>(
 fn coordinator<P: AnyTwoPhaseCommit>(
     state: &ModelState<P>,
 ) -> Option<&quorate::two_phase_commit::Coordinator> {
-    match state.processes[COORDINATOR.index()].state.as_ref()? {
+    match state.processes[COORDINATOR.index()].state()? {
         State::Coordinator(coordinator) => Some(coordinator),
         State::Participant(_) => None,
     }
@@ -183,7 +183,7 @@ fn status<P: AnyTwoPhaseCommit>(
     process: ProcessId,
     transaction: TransactionId,
 ) -> Option<&Status> {
-    match state.processes[process.index()].state.as_ref()? {
+    match state.processes[process.index()].state()? {
         State::Coordinator(_) => None,
         State::Participant(participant) => participant.statuses.get(&transaction),
     }
@@ -199,7 +199,7 @@ fn promise_needs_work<P: AnyTwoPhaseCommit>(
     state.changed(next).all(|(before, now)| {
         // A recovery makes no promises, it remembers them.
         let (Some(State::Participant(before)), Some(State::Participant(now))) =
-            (&before.state, &now.state)
+            (before.state(), now.state())
         else {
             return true;
         };
@@ -234,7 +234,7 @@ fn recovery_finds_decision<P: AnyTwoPhaseCommit>(
     let Action::Recover(process) = action else {
         return false;
     };
-    match &next.processes[process.index()].state {
+    match next.processes[process.index()].state() {
         Some(State::Coordinator(coordinator)) => !coordinator.transactions.is_empty(),
         Some(State::Participant(participant)) => {
             participant.statuses.values().any(Status::is_finished)
@@ -322,7 +322,8 @@ mod tests {
         let (model, _) = model(&parameters, protocol(&parameters, Published));
         let mut state = model.init_states().remove(0);
         let mut process = Process::clone(&state.processes[COORDINATOR.index()]);
-        let Some(State::Coordinator(coordinator)) = &mut process.state else {
+        let driver = process.driver.as_mut();
+        let Some(State::Coordinator(coordinator)) = driver.map(|driver| &mut driver.state) else {
             panic!("the coordinator is up");
         };
         coordinator.begun = 1;

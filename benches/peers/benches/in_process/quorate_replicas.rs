@@ -9,7 +9,7 @@ use quorate::protocol::{Effect, Input, ProcessId};
 use quorate::raft::{
     Entry, Index, Limits, Message, Origin, Output, Raft, Request, StateMachine, Timer,
 };
-use quorate::runtime::{Outside, Process};
+use quorate::runtime::{Host, Process};
 use quorate::storage::Batch;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -131,7 +131,7 @@ struct Others {
     leads: Option<oneshot::Sender<()>>,
 }
 
-impl Outside<Raft<Sum>> for Others {
+impl Host<Raft<Sum>> for Others {
     fn send(&mut self, to: ProcessId, message: Message<Sum>) {
         // Who has come to an end hears nothing.
         let _ = self.servers[to.index()].send(Event::Message(self.me, message));
