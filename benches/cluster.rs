@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     match is_measured {
         true => command.args([
             "--plot",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/target/cluster.svg"),
+            concat!(env!("CARGO_TARGET_TMPDIR"), "/../cluster.svg"),
         ]),
         false => command.args(["--clients", "1,8", "--seconds", "0.5"]),
     };

@@ -1,9 +1,12 @@
 //! What protocols of atomic commit have in common: names of transactions, votes and decisions, and what the
 //! application asks and is told.
 
-use std::collections::BTreeSet;
-use std::error::Error;
-use std::fmt::{self, Debug, Display};
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use core::error::Error;
+use core::fmt::{self, Debug, Display};
 
 use serde::{Deserialize, Serialize};
 

@@ -21,8 +21,9 @@
 //! # Ok::<(), quorate::paxos::ConfigurationError>(())
 //! ```
 
-use std::collections::VecDeque;
-use std::fmt::{self, Debug};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt::{self, Debug};
 
 use derive_where::derive_where;
 use fastrand::Rng;

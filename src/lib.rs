@@ -1,23 +1,21 @@
 //! Atomic commit and consensus, written once.
 //!
 //! A protocol here is a value with one deterministic step function: no I/O, no clock, no randomness,
-//! no threads. The model checker (package `quorate-models`) steps it through every behaviour that an
-//! environment of losses, crashes and time-outs allows; a server steps the same function with disks
-//! and sockets.
+//! no threads. The compiler sees to that: the crate is `no_std`. The model checker (package `quorate-models`) steps it
+//! through every behaviour that an environment of losses, crashes and time-outs allows; a server (package `quorate-node`)
+//! steps the same function with disks and sockets.
 //!
 //! * [`protocol`] is the vocabulary: [`Protocol`](protocol::Protocol), its
 //!   [`Input`](protocol::Input)s and [`Effects`](protocol::Effects), and the
-//!   [`HoldBack`](protocol::HoldBack) queue that keeps "durable before told".
+//!   [`HoldBack`](protocol::HoldBack) queue that keeps "durable before told", and the one
+//!   [`Driver`](protocol::Driver) around both.
 //! * [`atomic_commit`] is what protocols of atomic commit have in common.
 //! * [`two_phase_commit`] is two-phase commit with presumed abort.
 //! * [`three_phase_commit`] is three-phase commit with its termination protocol.
 //! * [`paxos`] is single-decree Paxos.
 //! * [`raft`] is Raft: a replicated log.
-//! * [`storage`] keeps what processes write, [`transport`] carries what they send, and [`runtime`] drives them.
-//! * [`key_value`] is a replicated map, over Raft.
 //! * [`ledger`] is accounts over several shards, over a protocol of atomic commit.
 //! * [`registers`] is registers that are written once, over Paxos.
-//! * [`load`] is what benchmarks of clusters have in common.
 //!
 //! # What a driver owes a protocol
 //!
@@ -42,17 +40,16 @@
 //!
 //! [`cluster`] is several processes in memory, driven so.
 
+#![no_std]
+
+extern crate alloc;
+
 pub mod atomic_commit;
 pub mod cluster;
-pub mod key_value;
 pub mod ledger;
-pub mod load;
 pub mod paxos;
 pub mod protocol;
 pub mod raft;
 pub mod registers;
-pub mod runtime;
-pub mod storage;
 pub mod three_phase_commit;
-pub mod transport;
 pub mod two_phase_commit;

@@ -4,8 +4,10 @@
 //! [`Protocol::step`], which only reads its arguments: time is a timer that fired, chance is an input.
 //! What a step wants done it tells as [`Effects`]; the [`HoldBack`] queue says when each may happen.
 
-use std::fmt::{self, Debug};
-use std::hash::Hash;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Debug};
+use core::hash::Hash;
 
 use derive_where::derive_where;
 use serde::de::DeserializeOwned;
@@ -13,9 +15,11 @@ use serde::{Deserialize, Serialize};
 
 mod driver;
 mod hold_back;
+mod timers;
 
 pub use driver::{Driver, Outside};
 pub use hold_back::{CarryOut, HoldBack, Holding, Pending, Release};
+pub use timers::with_timers;
 
 /// A process of a protocol: its index, from zero.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -256,7 +260,7 @@ impl<P: Protocol + ?Sized> EffectList<P> {
 
     /// Takes the effects out, leaving none.
     pub fn take(&mut self) -> Vec<Effect<P>> {
-        std::mem::take(&mut self.0)
+        core::mem::take(&mut self.0)
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use quorate::protocol::{CarryOut, Effect, HoldBack, Input, ProcessId, Release};
-use quorate::runtime::{Host, Process};
-use quorate::storage::Batch;
 use quorate::two_phase_commit::{
     COORDINATOR, Durable, Message, Output, Record, Request, Timer, TransactionId, TwoPhaseCommit,
     Vote,
 };
+use quorate_node::runtime::{Host, Process};
+use quorate_node::storage::Batch;
 
 type Queue = HoldBack<TwoPhaseCommit>;
 

@@ -8,10 +8,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use quorate::protocol::ProcessId;
-use quorate::storage::{
+use quorate::two_phase_commit::{Durable, Record, TransactionId, TwoPhaseCommit};
+use quorate_node::storage::{
     Batch, Disk, Error, ForgetfulDisk, Identity, Refused, Store, Survives, Writer,
 };
-use quorate::two_phase_commit::{Durable, Record, TransactionId, TwoPhaseCommit};
 
 const ONE: ProcessId = ProcessId(0);
 const TWO: ProcessId = ProcessId(7);

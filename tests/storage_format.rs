@@ -13,9 +13,9 @@ use quorate::raft::{
     StateMachine,
 };
 use quorate::registers::{self, Registers};
-use quorate::storage::{Batch, Error, ForgetfulDisk, Identity, Store, Survives};
 use quorate::three_phase_commit::{self, ThreePhaseCommit};
 use quorate::two_phase_commit::{self, TwoPhaseCommit};
+use quorate_node::storage::{Batch, Error, ForgetfulDisk, Identity, Store, Survives};
 use redb::{
     Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
 };

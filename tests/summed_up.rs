@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use quorate::key_value::{Command, Map, Protocol};
 use quorate::protocol::{Effect, Input, ProcessId, Protocol as _};
 use quorate::raft::{Entry, Index, Limits, Message, Output, Record, Request, Timer};
-use quorate::runtime::{Host, Process};
-use quorate::storage::{Batch, ForgetfulDisk, Identity, Store};
+use quorate_node::key_value::{Command, Map, Protocol};
+use quorate_node::runtime::{Host, Process};
+use quorate_node::storage::{Batch, ForgetfulDisk, Identity, Store};
 
 const ME: ProcessId = ProcessId(0);
 

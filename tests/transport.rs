@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use quorate::protocol::ProcessId;
-use quorate::transport::{
+use quorate_node::transport::{
     Connection, Error, Hello, Inboxes, Outbox, Settings, Speaker, Transport, VERSION, bind,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -21,6 +21,9 @@ pub type RewriteEffects<P> = fn(
 /// Rewrites what a process finds on its disk when it starts.
 pub type RewriteRecovered<P> = fn(me: ProcessId, durable: &mut <P as Protocol>::Durable);
 
+/// Rewrites what replaces the log of a process.
+pub type RewriteReplaced<P> = fn(durable: &mut <P as Protocol>::Durable);
+
 /// Whether a timer is one that is forgotten to be set.
 pub type ForgottenTimer<P> = fn(timer: &<P as Protocol>::Timer) -> bool;
 
@@ -34,6 +37,8 @@ pub struct Mutated<P: Protocol> {
     pub recovered: Option<RewriteRecovered<P>>,
     /// The timers that are never set, if that is where the bug is.
     pub forgotten: Option<ForgottenTimer<P>>,
+    /// The bug in what replaces a log ([`Protocol::durable`]), if that is where it is.
+    pub replaced: Option<RewriteReplaced<P>>,
 }
 
 impl<P: Protocol> Mutated<P> {
@@ -44,6 +49,7 @@ impl<P: Protocol> Mutated<P> {
             effects: None,
             recovered: None,
             forgotten: None,
+            replaced: None,
         }
     }
 
@@ -60,6 +66,7 @@ impl<P: Protocol + Debug> Debug for Mutated<P> {
             .field("effects", &self.effects.is_some())
             .field("recovered", &self.recovered.is_some())
             .field("forgotten", &self.forgotten.is_some())
+            .field("replaced", &self.replaced.is_some())
             .finish()
     }
 }
@@ -134,7 +141,11 @@ impl<P: Protocol> Protocol for Mutated<P> {
     }
 
     fn durable(&self, state: &P::State) -> P::Durable {
-        self.protocol.durable(state)
+        let mut durable = self.protocol.durable(state);
+        if let Some(rewrite) = self.replaced {
+            rewrite(&mut durable);
+        }
+        durable
     }
 }
 

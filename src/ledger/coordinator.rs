@@ -1,6 +1,7 @@
 //! The coordinator's part in the application: it has the shards work, and then commits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use super::{
     AtomicCommit, Change, Ledger, Message, Obstacle, Output, Request, Ticket, Timer, by_shard,

@@ -28,8 +28,12 @@
 //! * **Locks for ever for what was never prepared.** The shard gives such work up by itself, as it still may. What is in
 //!   doubt stays locked: that is the price of atomic commit, and [`Shard::in_doubt`] lists it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::Hasher;
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::hash::Hasher;
 
 use fnv::FnvHasher;
 use serde::{Deserialize, Serialize};
@@ -37,14 +41,12 @@ use serde::{Deserialize, Serialize};
 use crate::atomic_commit::{self, COORDINATOR, Decision, TransactionId};
 use crate::protocol::{Effect, EffectList, Effects, Input, ProcessId, Protocol, TimerKind};
 
-mod client;
 mod coordinator;
-mod service;
+mod obstacle;
 mod shard;
 
-pub use client::Client;
 pub use coordinator::{Coordinator, Transfer};
-pub use service::{ACCOUNT_MAX, Accounts, Answer, CHANGES_MAX, Operation, Settings, Status, Timed};
+pub use obstacle::Obstacle;
 pub use shard::{Shard, Work};
 
 /// An amount of money, in the smallest unit that there is.
@@ -117,29 +119,6 @@ pub enum Output {
     Prepared(TransactionId),
     /// Shard: the outcome of a transaction.
     Decided(TransactionId, Decision),
-}
-
-/// Why something is not done.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
-pub enum Obstacle {
-    /// The account is locked by another transaction.
-    Locked {
-        /// Which account.
-        account: String,
-        /// By which.
-        by: TransactionId,
-    },
-    /// There is not so much on the account, or, if it is to have more, no number for it.
-    Insufficient {
-        /// Which account.
-        account: String,
-    },
-    /// A transfer changes at least one account, and each once.
-    Malformed,
-    /// The process asked has another role, or another's accounts.
-    Role,
-    /// The transaction was given up: somebody did not work in time.
-    Late,
 }
 
 /// What the processes send each other.
@@ -496,8 +475,8 @@ impl Role {
     }
 }
 
-/// Which of so many shards has this account.
-fn shard_of(account: &str, shards: u16) -> ProcessId {
+/// Which of so many shards has this account: for ever, for that is where its balance is.
+pub fn shard_of(account: &str, shards: u16) -> ProcessId {
     let mut hasher = FnvHasher::default();
     hasher.write(account.as_bytes());
     let number = hasher.finish() % u64::from(shards.max(1));

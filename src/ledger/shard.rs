@@ -1,6 +1,8 @@
 //! A shard: it has accounts, locks them while they are worked on, and applies what is committed.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::{
     Amount, AtomicCommit, Change, Ledger, Message, Obstacle, Output, Record, Request, Timer,

@@ -1,6 +1,8 @@
 //! A learner: it counts acceptances (Lamport 2001, §2.3).
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use super::{AcceptorSet, Message, Output, Paxos, Phase, Refusal, Request, Rules, Timer, Vote};
 use crate::protocol::{Data, Effects, Input, ProcessId};

@@ -37,10 +37,15 @@
 //! The modules, in the order in which to read them: [`Rules`] names every decision with its source, [`Quorums`] who
 //! has to answer, `proposer`, `acceptor` and `learner` are the roles.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use derive_where::derive_where;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Data, Effects, Input, NUMBER_MAX, ProcessId, Protocol, TimerKind};
+use crate::protocol::{
+    Data, Effects, Input, NUMBER_MAX, ProcessId, Protocol, TimerKind, with_timers,
+};
 
 mod acceptor;
 mod display;
@@ -226,7 +231,7 @@ pub struct Paxos<V, R = Published> {
     learners: u16,
     quorums: Quorums,
     rules: R,
-    value: std::marker::PhantomData<fn() -> V>,
+    value: core::marker::PhantomData<fn() -> V>,
 }
 
 impl<V: Data> Paxos<V> {
@@ -268,7 +273,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
             learners: learners as u16,
             quorums,
             rules,
-            value: std::marker::PhantomData,
+            value: core::marker::PhantomData,
         })
     }
 
@@ -351,30 +356,18 @@ impl<V: Data, R: Rules> Protocol for Paxos<V, R> {
         {
             return;
         }
-        let mut before = match input {
-            Input::Start(_) => Vec::new(),
-            _ => self.timers(state),
-        };
-        if let Input::Timeout(timer) = input {
-            // One that is not set has fired too late; one that has fired is set no more.
-            match before.iter().position(|set| *set == timer) {
-                Some(at) => before.swap_remove(at),
-                None => return,
-            };
-        }
-        match state {
-            State::Proposer(proposer) => self.step_proposer(me, proposer, input, effects),
-            State::Acceptor(acceptor) => self.step_acceptor(acceptor, input, effects),
-            State::Learner(learner) => self.step_learner(me, learner, input, effects),
-        }
-        // Timers are a function of the state, so that no rule has to think of them.
-        let wanted = self.timers(state);
-        for timer in before.iter().filter(|timer| !wanted.contains(timer)) {
-            effects.cancel_timer(*timer);
-        }
-        for timer in wanted.iter().filter(|timer| !before.contains(timer)) {
-            effects.set_timer(*timer);
-        }
+        let timers = |state: &State<V>| self.timers(state);
+        with_timers(
+            state,
+            timers,
+            input,
+            effects,
+            |state, input, effects| match state {
+                State::Proposer(proposer) => self.step_proposer(me, proposer, input, effects),
+                State::Acceptor(acceptor) => self.step_acceptor(acceptor, input, effects),
+                State::Learner(learner) => self.step_learner(me, learner, input, effects),
+            },
+        );
     }
 
     fn timers(&self, state: &State<V>) -> Vec<Timer> {

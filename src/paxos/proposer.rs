@@ -1,5 +1,7 @@
 //! A proposer: two phases in a ballot of its own (Lamport 2001, §2.2).
 
+use alloc::vec;
+use alloc::vec::Vec;
 use derive_where::derive_where;
 
 use super::{

@@ -3,8 +3,9 @@
 //! What Paxos needs is that a quorum that promises and a quorum that accepts have an acceptor in common; two of one
 //! phase need not (Howard, Malkhi, Spiegelman 2016).
 
-use std::error::Error;
-use std::fmt::{self, Debug, Display};
+use alloc::vec::Vec;
+use core::error::Error;
+use core::fmt::{self, Debug, Display};
 
 use serde::{Deserialize, Serialize};
 

@@ -3,7 +3,8 @@
 //! Write-ahead logging in one place. The model's environment and the runtime drive the same queue, so
 //! that the rule is checked and not only intended.
 
-use std::collections::VecDeque;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use derive_where::derive_where;
 use smallvec::SmallVec;

@@ -1,6 +1,6 @@
 //! Who takes part: a value, so that it can come from the log.
 
-use std::fmt::{self, Debug, Display};
+use core::fmt::{self, Debug, Display};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ impl ServerSet {
     /// Those in it, in order.
     pub fn iter(self) -> impl Iterator<Item = ProcessId> {
         let mut rest = self.0;
-        std::iter::from_fn(move || {
+        core::iter::from_fn(move || {
             let first = u16::try_from(rest.trailing_zeros()).ok()?;
             rest &= rest.checked_sub(1)?;
             Some(ProcessId(first))
@@ -103,4 +103,4 @@ impl Display for ConfigurationError {
     }
 }
 
-impl std::error::Error for ConfigurationError {}
+impl core::error::Error for ConfigurationError {}

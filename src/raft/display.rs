@@ -1,6 +1,6 @@
 //! What a person reads: in the Explorer, in counterexamples, in logs.
 
-use std::fmt::{self, Debug};
+use core::fmt::{self, Debug};
 
 use super::{
     Durable, Follower, Leader, Message, Position, Progress, Record, Role, Sending, Snapshot, State,

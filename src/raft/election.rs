@@ -1,7 +1,8 @@
 //! Election: terms, votes, campaigns (§5.2, §5.4.1).
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec;
 
 use super::{
     Applied, Batch, Durable, Entry, Follower, Leader, Message, Output, Position, Progress, Purpose,
@@ -11,12 +12,7 @@ use crate::protocol::{Effects, ProcessId};
 
 impl<M: StateMachine, R: Rules> Raft<M, R> {
     /// Comes up with what is on disk. What is committed beyond the snapshot it will be told.
-    pub(super) fn start(
-        &self,
-        state: &mut State<M>,
-        durable: Durable<M>,
-        effects: &mut dyn Effects<Self>,
-    ) {
+    pub(super) fn start(&self, state: &mut State<M>, durable: Durable<M>) {
         if let Some(snapshot) = &durable.snapshot {
             let applied = Applied::restore(&snapshot.chunks);
             state.applied = applied.expect("it was restored before it was written");
@@ -26,7 +22,6 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         state.voted_for = durable.voted_for;
         state.log = durable.log;
         state.snapshot = durable.snapshot.as_ref().map(Arc::clone);
-        effects.set_timer(Timer::Election);
     }
 
     /// Follows into a higher term, if it is one. Neither term nor vote is written yet: a vote that is given in the
@@ -65,9 +60,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
             leader,
             installing: None,
         });
-        if let Role::Leader(led) = std::mem::replace(&mut state.role, follower) {
-            effects.cancel_timer(Timer::Heartbeat);
-            effects.set_timer(Timer::Election);
+        if let Role::Leader(led) = core::mem::replace(&mut state.role, follower) {
             for waiting in led.reads {
                 effects.emit(Output::Refused {
                     request: Request::Read(waiting.reads),
@@ -93,7 +86,6 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
             votes: self.rules.first_votes(me),
         };
         save_term(state, effects);
-        effects.set_timer(Timer::Election);
         let request = Message::RequestVote {
             term: state.term,
             last: state.log.last(),
@@ -167,8 +159,6 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
             reads: VecDeque::new(),
             round: 0,
         });
-        effects.cancel_timer(Timer::Election);
-        effects.set_timer(Timer::Heartbeat);
         effects.emit(Output::Leads { term: state.term });
         self.take(state, Batch::new(state.term, vec![Entry::NoOp]), effects);
         for server in self.others(me, state) {

@@ -4,12 +4,14 @@
 //! step is one batch, and nobody copies it again: the log, messages to followers, records, and in one process
 //! the followers' logs, hold the same memory.
 
-use std::cmp::Ordering;
-use std::collections::VecDeque;
-use std::fmt::{self, Debug};
-use std::hash::{Hash, Hasher};
-use std::ops::Deref;
-use std::sync::Arc;
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::fmt::{self, Debug};
+use core::hash::{Hash, Hasher};
+use core::ops::Deref;
 
 use derive_where::derive_where;
 use serde::de::Error as _;

@@ -1,7 +1,8 @@
 //! What is replicated: a deterministic state machine.
 
-use std::fmt::Debug;
-use std::hash::Hash;
+use alloc::vec::Vec;
+use core::fmt::Debug;
+use core::hash::Hash;
 
 use crate::protocol::Data;
 

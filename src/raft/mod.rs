@@ -37,13 +37,17 @@
 //! knows, `log` what it stores; `election`, `replication`, `commitment`, `snapshot`, `reads` and `sessions` are what it does;
 //! [`Configuration`] is who takes part, [`Limits`] how much may pile up.
 
-use std::marker::PhantomData;
-use std::sync::Arc;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::marker::PhantomData;
 
 use derive_where::derive_where;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Effects, Input, NUMBER_MAX, ProcessId, Protocol, TimerKind};
+use crate::protocol::{Effects, Input, NUMBER_MAX, ProcessId, Protocol, TimerKind, with_timers};
 
 mod commitment;
 mod configuration;
@@ -574,23 +578,29 @@ impl<M: StateMachine, R: Rules> Protocol for Raft<M, R> {
         input: Input<Self>,
         effects: &mut dyn Effects<Self>,
     ) {
-        match input {
-            Input::Start(durable) => self.start(state, durable, effects),
-            Input::Receive { from, message } => self.receive(me, state, from, message, effects),
-            Input::Timeout(Timer::Election) => self.campaign(me, state, effects),
-            Input::Timeout(Timer::Heartbeat) => self.heartbeat(me, state, effects),
-            Input::Submit(Request::Propose(entries)) => self.propose(me, state, entries, effects),
-            Input::Submit(Request::Read(reads)) => self.read(me, state, reads, effects),
-            Input::Submit(Request::Compact) => self.compact(state, effects),
-            Input::Durable(index) => self.own_log_is_durable(me, state, index, effects),
-        }
+        let timers = |state: &State<M>| [state.timer()];
+        with_timers(
+            state,
+            timers,
+            input,
+            effects,
+            |state, input, effects| match input {
+                Input::Start(durable) => self.start(state, durable),
+                Input::Receive { from, message } => self.receive(me, state, from, message, effects),
+                Input::Timeout(Timer::Election) => self.campaign(me, state, effects),
+                Input::Timeout(Timer::Heartbeat) => self.heartbeat(me, state, effects),
+                Input::Submit(Request::Propose(entries)) => {
+                    self.propose(me, state, entries, effects)
+                }
+                Input::Submit(Request::Read(reads)) => self.read(me, state, reads, effects),
+                Input::Submit(Request::Compact) => self.compact(state, effects),
+                Input::Durable(index) => self.own_log_is_durable(me, state, index, effects),
+            },
+        );
     }
 
     fn timers(&self, state: &State<M>) -> Vec<Timer> {
-        match state.role {
-            Role::Follower(_) | Role::Candidate { .. } => vec![Timer::Election],
-            Role::Leader(_) => vec![Timer::Heartbeat],
-        }
+        vec![state.timer()]
     }
 
     /// Heartbeats of a leader restart the election timers of its term, and those of earlier terms (§5.2).

@@ -4,6 +4,7 @@
 //! an entry of its own term is committed; and it may have been deposed without knowing. So a read waits for both: for its
 //! index to be applied, and for a quorum to answer a message that was sent after the read was asked.
 
+use alloc::vec::Vec;
 use derive_where::derive_where;
 
 use super::replication::not_leader;

@@ -6,6 +6,7 @@ use super::{
 };
 use super::{Output, Request};
 use crate::protocol::{Effects, ProcessId};
+use alloc::vec::Vec;
 
 impl<M: StateMachine, R: Rules> Raft<M, R> {
     /// Clients want these replicated.
@@ -76,7 +77,6 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         effects: &mut dyn Effects<Self>,
     ) {
         if matches!(state.role, Role::Leader(_)) {
-            effects.set_timer(Timer::Heartbeat);
             self.remind(me, state, effects);
         }
     }

@@ -5,7 +5,7 @@
 //! several sessions. All servers decide alike what is repeated and which sessions end, because they decide it when
 //! they apply the log; so sessions are a part of the snapshot.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! Snapshots: what was applied takes the place of the log, and is sent to who lacks that part of it (§7).
 
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use derive_where::derive_where;
 
@@ -24,7 +25,7 @@ impl<M: StateMachine> Applied<M> {
     pub(super) fn chunks(&self) -> Vec<Chunk<M>> {
         let sessions = Chunk::Sessions(self.sessions.clone());
         let machine = self.machine.snapshot().into_iter().map(Chunk::Machine);
-        std::iter::once(sessions).chain(machine).collect()
+        core::iter::once(sessions).chain(machine).collect()
     }
 
     /// What these parts say was applied, if they do.

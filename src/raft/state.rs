@@ -1,13 +1,14 @@
 //! What a server knows while it is up.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use derive_where::derive_where;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Index, Limits, Log, Position, ServerSet, Sessions, StateMachine, Term, reads::Waiting,
+    Index, Limits, Log, Position, ServerSet, Sessions, StateMachine, Term, Timer, reads::Waiting,
     snapshot::Installing,
 };
 use crate::protocol::ProcessId;
@@ -29,6 +30,16 @@ pub struct State<M: StateMachine> {
     pub applied: Applied<M>,
     /// What it is in this term.
     pub role: Role<M>,
+}
+
+impl<M: StateMachine> State<M> {
+    /// The timer that is set: a function of the role (§5.2).
+    pub(super) fn timer(&self) -> Timer {
+        match self.role {
+            Role::Follower(_) | Role::Candidate { .. } => Timer::Election,
+            Role::Leader(_) => Timer::Heartbeat,
+        }
+    }
 }
 
 /// What all entries that were applied amount to: equal on all servers that have applied the same.

@@ -32,7 +32,11 @@
 //! A node that knows it keeps nothing else of the decree, neither promises nor acceptances: it takes no part in it any more,
 //! as if its acceptor had failed, and answers whoever asks with the decision.
 
-use std::collections::{BTreeMap, VecDeque};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use derive_where::derive_where;
 use serde::{Deserialize, Serialize};
@@ -41,12 +45,6 @@ use crate::paxos::{
     self, AcceptorSet, ConfigurationError, Paxos, Phase, Published, Quorums, Rules, Vote,
 };
 use crate::protocol::{Data, Effect, EffectList, Effects, Input, ProcessId, Protocol, TimerKind};
-
-mod client;
-mod service;
-
-pub use client::Client;
-pub use service::{Answer, NAME_MAX, Operation, PROTOCOL, Service, Settings, Status, VALUE_MAX};
 
 /// By which a register is known.
 pub type Name = String;

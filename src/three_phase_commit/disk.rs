@@ -3,7 +3,8 @@
 //! That a process is committable is not written: whoever fails while it is undecided learns the outcome from
 //! the others, so that nobody would read it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 

@@ -43,12 +43,14 @@
 //! `process` is the three phases, `termination` what happens when somebody fails, [`Durable`] what disks
 //! hold.
 
-use std::collections::BTreeSet;
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_commit;
-use crate::protocol::{Effects, Input, ProcessId, Protocol, TimerKind};
+use crate::protocol::{Effects, Input, ProcessId, Protocol, TimerKind, with_timers};
 
 mod disk;
 mod display;
@@ -270,44 +272,32 @@ impl<R: Rules> Protocol for ThreePhaseCommit<R> {
         input: Input<Self>,
         effects: &mut dyn Effects<Self>,
     ) {
-        // Nobody but whoever comes up, without timers, changes those of more than one transaction.
+        // Nobody but whoever comes up changes the timers of more than one transaction.
         let transaction = transaction(&input);
         let is_start = matches!(input, Input::Start(_));
-        let mut timers = transaction.map_or_else(Vec::new, |one| state.timers_of(one));
-        match input {
-            Input::Start(durable) => self.start(me, state, durable, effects),
-            Input::Submit(request) if me == COORDINATOR => {
-                self.submit_to_coordinator(state, request, effects);
-            }
-            Input::Submit(request) => self.submit_to_participant(state, request, effects),
-            // Only processes of this system have a say, or get an answer.
-            Input::Receive { from, message } => {
-                if from.index() < self.processes() && from != me {
-                    self.receive(me, state, from, message, effects);
-                }
-            }
-            Input::Timeout(timer) => {
-                // One that is not set has fired too late.
-                if let Some(at) = timers.iter().position(|set| *set == timer) {
-                    timers.remove(at);
-                    self.timeout(me, state, timer, effects);
-                }
-            }
-            // A report that no process asks for.
-            Input::Durable(_) => {}
-        }
-        // Timers are a function of the state, so that no rule has to think of them.
-        let wanted = match transaction {
+        let timers = |state: &State| match transaction {
             Some(transaction) => state.timers_of(transaction),
             None if is_start => state.timers(),
             None => Vec::new(),
         };
-        for timer in timers.iter().filter(|timer| !wanted.contains(timer)) {
-            effects.cancel_timer(timer.clone());
-        }
-        for timer in wanted.into_iter().filter(|timer| !timers.contains(timer)) {
-            effects.set_timer(timer);
-        }
+        with_timers(state, timers, input, effects, |state, input, effects| {
+            match input {
+                Input::Start(durable) => self.start(me, state, durable, effects),
+                Input::Submit(request) if me == COORDINATOR => {
+                    self.submit_to_coordinator(state, request, effects);
+                }
+                Input::Submit(request) => self.submit_to_participant(state, request, effects),
+                // Only processes of this system have a say, or get an answer.
+                Input::Receive { from, message } => {
+                    if from.index() < self.processes() && from != me {
+                        self.receive(me, state, from, message, effects);
+                    }
+                }
+                Input::Timeout(timer) => self.timeout(me, state, timer, effects),
+                // A report that no process asks for.
+                Input::Durable(_) => {}
+            }
+        });
     }
 
     fn timers(&self, state: &State) -> Vec<Timer> {

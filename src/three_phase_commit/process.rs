@@ -1,6 +1,8 @@
 //! A process, and the three phases when nobody fails.
 
-use std::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -134,7 +136,7 @@ impl State {
                     process,
                 };
                 let suspects = undecided.awaited().map(suspect);
-                std::iter::once(Timer::Resend { transaction })
+                core::iter::once(Timer::Resend { transaction })
                     .chain(suspects)
                     .collect()
             }
@@ -195,7 +197,7 @@ impl Undecided {
 pub(super) fn everybody(
     participants: &BTreeSet<ProcessId>,
 ) -> impl Iterator<Item = ProcessId> + use<'_> {
-    std::iter::once(COORDINATOR).chain(participants.iter().copied())
+    core::iter::once(COORDINATOR).chain(participants.iter().copied())
 }
 
 impl<R: Rules> ThreePhaseCommit<R> {

@@ -1,7 +1,7 @@
 //! What happens when somebody fails: the termination protocol among those who have not, and recovery of
 //! those who have (Bernstein, Hadzilacos, Goodman 1987, §7.5).
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
 
 use super::process::{decided, everybody};
 use super::{

@@ -1,6 +1,7 @@
 //! The coordinator: collects votes, decides, and sees a commit through.
 
-use std::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use super::{
     Decision, Durable, Message, Output, Record, Refusal, Request, Rules, Timer, TransactionId,
@@ -65,11 +66,17 @@ impl Progress {
 
 impl Coordinator {
     pub(super) fn timers(&self) -> Vec<Timer> {
-        let timer = |(&transaction, progress): (&TransactionId, &Progress)| match progress.phase() {
+        let transactions = self.transactions.keys();
+        transactions
+            .filter_map(|&transaction| self.timer_of(transaction))
+            .collect()
+    }
+
+    pub(super) fn timer_of(&self, transaction: TransactionId) -> Option<Timer> {
+        Some(match self.phase(transaction)? {
             Phase::Working | Phase::Voting => Timer::Deadline(transaction),
             Phase::Committed => Timer::Resend(transaction),
-        };
-        self.transactions.iter().map(timer).collect()
+        })
     }
 
     pub(super) fn durable(&self) -> Durable {
@@ -85,7 +92,7 @@ impl Coordinator {
     }
 
     /// The id that the next transaction of this epoch will have.
-    fn next(&self) -> TransactionId {
+    pub(super) fn next(&self) -> TransactionId {
         TransactionId {
             epoch: self.epoch,
             number: self.begun + 1,
@@ -171,7 +178,6 @@ impl<R: Rules> TwoPhaseCommit<R> {
         });
         for (transaction, participants) in durable.committed {
             effects.emit(Output::Decided(transaction, Decision::Commit));
-            effects.set_timer(Timer::Resend(transaction));
             let unacknowledged = participants.clone();
             let progress = Progress::Committed {
                 participants,
@@ -216,6 +222,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
                 },
             );
         }
+        // From now on it is for the votes.
         effects.set_timer(Timer::Deadline(transaction));
         let yes = BTreeSet::new();
         coordinator
@@ -242,7 +249,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
             {
                 yes.insert(from);
                 if self.rules.commits(yes.len(), participants.len()) {
-                    let participants = std::mem::take(participants);
+                    let participants = core::mem::take(participants);
                     commit(coordinator, transaction, participants, effects);
                 }
             }
@@ -262,7 +269,7 @@ impl<R: Rules> TwoPhaseCommit<R> {
             Some(Progress::Voting { participants, yes })
                 if self.rules.deadline(yes.len(), participants.len()) == Decision::Commit =>
             {
-                let participants = std::mem::take(participants);
+                let participants = core::mem::take(participants);
                 commit(coordinator, transaction, participants, effects);
             }
             Some(Progress::Working | Progress::Voting { .. }) => {
@@ -289,7 +296,6 @@ impl<R: Rules> TwoPhaseCommit<R> {
         if self.rules.forgets(unacknowledged.len()) {
             coordinator.transactions.remove(&transaction);
             effects.append(Record::End { transaction });
-            effects.cancel_timer(Timer::Resend(transaction));
         }
     }
 }
@@ -300,7 +306,6 @@ fn begin<R: Rules>(coordinator: &mut Coordinator, effects: &mut dyn Effects<TwoP
     coordinator
         .transactions
         .insert(transaction, Progress::Working);
-    effects.set_timer(Timer::Deadline(transaction));
     effects.emit(Output::Begun(transaction));
 }
 
@@ -317,7 +322,6 @@ fn abort<R: Rules>(
         let told = participants.into_iter().filter(|&p| Some(p) != voted_no);
         effects.send_all(told, &decided(transaction, Decision::Abort));
     }
-    effects.cancel_timer(Timer::Deadline(transaction));
     effects.emit(Output::Decided(transaction, Decision::Abort));
 }
 
@@ -332,8 +336,6 @@ fn commit<R: Rules>(
         transaction,
         participants: participants.clone(),
     });
-    effects.cancel_timer(Timer::Deadline(transaction));
-    effects.set_timer(Timer::Resend(transaction));
     let message = decided(transaction, Decision::Commit);
     effects.send_all(participants.iter().copied(), &message);
     effects.emit(Output::Decided(transaction, Decision::Commit));
@@ -357,7 +359,6 @@ fn resend<R: Rules>(
     };
     let message = decided(transaction, Decision::Commit);
     effects.send_all(unacknowledged.iter().copied(), &message);
-    effects.set_timer(Timer::Resend(transaction));
 }
 
 fn decided(transaction: TransactionId, decision: Decision) -> Message {

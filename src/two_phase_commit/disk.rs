@@ -1,6 +1,7 @@
 //! What the two roles write to their disks, and what a disk holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,9 @@
 //! What a person reads: in the Explorer, in counterexamples, in logs.
 
-use std::fmt::{self, Debug};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::vec::Vec;
+use core::fmt::{self, Debug};
 
 use super::{
     Coordinator, Durable, Message, Participant, Progress, Record, State, Status, TransactionId,

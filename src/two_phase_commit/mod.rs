@@ -39,12 +39,14 @@
 //! The modules, in the order in which to read them: [`Rules`] names every decision with its source,
 //! [`Coordinator`] and [`Participant`] are the two roles, [`Durable`] is what their disks hold.
 
-use std::collections::BTreeSet;
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_commit;
-use crate::protocol::{Effects, Input, ProcessId, Protocol, TimerKind};
+use crate::protocol::{Effects, Input, ProcessId, Protocol, TimerKind, with_timers};
 
 mod coordinator;
 mod disk;
@@ -186,6 +188,40 @@ impl<R: Rules> TwoPhaseCommit<R> {
     }
 }
 
+impl State {
+    /// The transaction whose timer an input may change, if it is one.
+    fn transaction<R: Rules>(&self, input: &Input<TwoPhaseCommit<R>>) -> Option<TransactionId> {
+        match (input, self) {
+            (Input::Receive { message, .. }, _) => Some(message.transaction()),
+            (
+                Input::Timeout(
+                    Timer::Deadline(transaction)
+                    | Timer::Resend(transaction)
+                    | Timer::Inquire(transaction),
+                )
+                | Input::Submit(
+                    Request::Work(transaction)
+                    | Request::Commit { transaction, .. }
+                    | Request::Abort(transaction),
+                ),
+                _,
+            ) => Some(*transaction),
+            (Input::Submit(Request::Begin), State::Coordinator(coordinator)) => {
+                Some(coordinator.next())
+            }
+            (Input::Submit(Request::Begin) | Input::Start(_) | Input::Durable(_), _) => None,
+        }
+    }
+
+    /// The timer of a transaction, if one is set.
+    fn timer_of(&self, transaction: TransactionId) -> Option<Timer> {
+        match self {
+            State::Coordinator(coordinator) => coordinator.timer_of(transaction),
+            State::Participant(participant) => participant.timer_of(transaction),
+        }
+    }
+}
+
 impl<R: Rules> Protocol for TwoPhaseCommit<R> {
     type State = State;
     type Message = Message;
@@ -223,10 +259,28 @@ impl<R: Rules> Protocol for TwoPhaseCommit<R> {
         {
             return;
         }
-        match state {
-            State::Coordinator(coordinator) => self.step_coordinator(coordinator, input, effects),
-            State::Participant(participant) => self.step_participant(participant, input, effects),
-        }
+        // Nobody but whoever comes up changes the timers of more than one transaction.
+        let transaction = state.transaction(&input);
+        let is_start = matches!(input, Input::Start(_));
+        let timers = |state: &State| match transaction {
+            Some(transaction) => Vec::from_iter(state.timer_of(transaction)),
+            None if is_start => self.timers(state),
+            None => Vec::new(),
+        };
+        with_timers(
+            state,
+            timers,
+            input,
+            effects,
+            |state, input, effects| match state {
+                State::Coordinator(coordinator) => {
+                    self.step_coordinator(coordinator, input, effects);
+                }
+                State::Participant(participant) => {
+                    self.step_participant(participant, input, effects);
+                }
+            },
+        );
     }
 
     fn timers(&self, state: &State) -> Vec<Timer> {

@@ -1,6 +1,7 @@
 //! The participant: does the work, promises, and follows the decision.
 
-use std::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use super::disk::forget_finished;
 use super::{
@@ -60,10 +61,16 @@ impl Status {
 
 impl Participant {
     pub(super) fn timers(&self) -> Vec<Timer> {
-        let in_doubt = |(&transaction, status): (&TransactionId, &Status)| {
-            matches!(status, Status::Prepared { .. }).then_some(Timer::Inquire(transaction))
-        };
-        self.statuses.iter().filter_map(in_doubt).collect()
+        let transactions = self.statuses.keys();
+        transactions
+            .filter_map(|&transaction| self.timer_of(transaction))
+            .collect()
+    }
+
+    /// Set while it is in doubt.
+    pub(super) fn timer_of(&self, transaction: TransactionId) -> Option<Timer> {
+        let status = self.statuses.get(&transaction)?;
+        matches!(status, Status::Prepared { .. }).then_some(Timer::Inquire(transaction))
     }
 
     pub(super) fn durable(&self) -> Durable {
@@ -178,7 +185,6 @@ impl<R: Rules> TwoPhaseCommit<R> {
                     transaction,
                     peers: peers.clone(),
                 });
-                effects.set_timer(Timer::Inquire(transaction));
                 effects.emit(Output::Prepared(transaction));
                 participant
                     .statuses
@@ -204,7 +210,6 @@ impl<R: Rules> TwoPhaseCommit<R> {
         match (decision, self.standing(participant, transaction)) {
             (Decision::Commit, Standing::Prepared) => {
                 effects.persist(Record::Committed { transaction });
-                effects.cancel_timer(Timer::Inquire(transaction));
                 effects.send(COORDINATOR, Message::Acknowledge { transaction });
                 effects.emit(Output::Decided(transaction, decision));
                 participant.statuses.insert(transaction, Status::Committed);
@@ -214,11 +219,8 @@ impl<R: Rules> TwoPhaseCommit<R> {
                 effects.send(COORDINATOR, Message::Acknowledge { transaction });
             }
             // Not forced: if a crash loses it, it is unknown, or in doubt and told abort again.
-            (Decision::Abort, standing @ (Standing::Prepared | Standing::Working)) => {
+            (Decision::Abort, Standing::Prepared | Standing::Working) => {
                 effects.append(Record::Aborted { transaction });
-                if standing == Standing::Prepared {
-                    effects.cancel_timer(Timer::Inquire(transaction));
-                }
                 effects.emit(Output::Decided(transaction, decision));
                 participant.statuses.insert(transaction, Status::Aborted);
             }
@@ -247,7 +249,6 @@ impl<R: Rules> TwoPhaseCommit<R> {
         }
         effects.send(COORDINATOR, Message::Inquire { transaction });
         effects.send_all(peers.iter().copied(), &Message::Inquire { transaction });
-        effects.set_timer(Timer::Inquire(transaction));
     }
 
     /// Cooperative termination: a peer is in doubt. Whoever can still abort does so, durably, before it
@@ -286,10 +287,7 @@ fn start<R: Rules>(
     participant.statuses = durable.statuses;
     for (&transaction, status) in &participant.statuses {
         match status {
-            Status::Prepared { .. } => {
-                effects.emit(Output::Prepared(transaction));
-                effects.set_timer(Timer::Inquire(transaction));
-            }
+            Status::Prepared { .. } => effects.emit(Output::Prepared(transaction)),
             Status::Committed => effects.emit(Output::Decided(transaction, Decision::Commit)),
             Status::Aborted => effects.emit(Output::Decided(transaction, Decision::Abort)),
             // Work is never written.

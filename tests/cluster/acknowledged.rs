@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
-use quorate::key_value::Client;
-use quorate::load::free_ports;
-use quorate::storage::Store;
+use quorate_command::load::free_ports;
+use quorate_node::key_value::Client;
+use quorate_node::storage::Store;
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 use tokio::task::LocalSet;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use quorate::key_value::{Client, Session};
-use quorate::transport::CallError;
+use quorate_node::key_value::{Client, Session};
+use quorate_node::transport::CallError;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;

@@ -62,6 +62,10 @@ fn main() {
             "nodes whose snapshots lack sessions are found out",
             Bug::SnapshotsLackSessions,
         ),
+        (
+            "nodes whose log ends at the snapshot that replaces it are found out",
+            Bug::ReplacedLogsEndAtTheSnapshot,
+        ),
         ("nodes that never sync are found out", Bug::NeverSyncs),
     ] {
         trials.push(Trial::test(name, move || Ok(faults::is_found(bug)?)));

@@ -7,15 +7,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use quorate::key_value::{KeyValue, Map, PROTOCOL, Settings as Timing};
 use quorate::protocol::{Effect, ProcessId};
 use quorate::raft::{
-    Chunk, Limits, Published, Raft, Record, Role, Rules, Sessions, Snapshot, State,
+    Chunk, Durable, Limits, Published, Raft, Record, Role, Rules, Sessions, Snapshot, State,
 };
-use quorate::runtime::{Node, Settings, Trace};
-use quorate::storage::{Identity, Store};
-use quorate::transport::{Hello, Speaker, bind};
 use quorate_models::mutant::{Mutated, unforced};
+use quorate_node::key_value::{KeyValue, Map, PROTOCOL, Settings as Timing};
+use quorate_node::runtime::{Node, Settings, Trace};
+use quorate_node::storage::{Identity, Store};
+use quorate_node::transport::{Hello, Speaker, bind};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,8 @@ pub enum Bug {
     LosesItsVote,
     ReadsWithoutQuorum,
     SnapshotsLackSessions,
+    /// A snapshot replaces the log on disk, and what comes behind it is not written again.
+    ReplacedLogsEndAtTheSnapshot,
     NeverSyncs,
 }
 
@@ -79,6 +81,12 @@ fn snapshots_lack_sessions(_: &State<Map>, _: &State<Map>, mut effects: Effects)
     effects
 }
 
+fn ends_at_the_snapshot(durable: &mut Durable<Map>) {
+    if let Some(snapshot) = &durable.snapshot {
+        durable.log.truncate(snapshot.last.index);
+    }
+}
+
 fn protocol(bug: Bug, servers: usize) -> Mutated<Server> {
     let rules: &'static dyn Rules = match bug {
         Bug::ReadsWithoutQuorum => &NeedsNoQuorumToRead,
@@ -90,6 +98,7 @@ fn protocol(bug: Bug, servers: usize) -> Mutated<Server> {
         Bug::TellsBeforeItIsDurable => mutated.effects = Some(tells_before_it_is_durable),
         Bug::SnapshotsLackSessions => mutated.effects = Some(snapshots_lack_sessions),
         Bug::LosesItsVote => mutated.recovered = Some(|_, durable| durable.voted_for = None),
+        Bug::ReplacedLogsEndAtTheSnapshot => mutated.replaced = Some(ends_at_the_snapshot),
         Bug::None | Bug::ReadsWithoutQuorum | Bug::NeverSyncs => {}
     }
     mutated

@@ -8,9 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quorate::key_value::{Client, Role};
-use quorate::load::free_ports;
 use quorate::protocol::ProcessId;
+use quorate_command::load::free_ports;
+use quorate_node::key_value::{Client, Role};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;

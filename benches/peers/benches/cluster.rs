@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use clap::Parser;
 use etcd_client::Client;
-use quorate::load::{Disk, Load, Measured, free_ports, plot, table};
+use quorate_command::load::{Disk, Load, Measured, free_ports, plot, table};
 
 /// How long etcd may take until it serves.
 const PATIENCE: Duration = Duration::from_secs(30);

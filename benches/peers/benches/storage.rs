@@ -10,7 +10,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use fjall::{Keyspace, KeyspaceCreateOptions, PersistMode};
 use quorate::paxos::{Ballot, Paxos, Record};
 use quorate::protocol::ProcessId;
-use quorate::storage::{Batch, Identity, Store};
+use quorate_node::storage::{Batch, Identity, Store};
 use tempfile::TempDir;
 
 type Protocol = Paxos<Vec<u8>>;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use quorate::storage::{Batch, Identity, Refused, Store, Writer};
+use quorate_node::storage::{Batch, Identity, Refused, Store, Writer};
 
 use super::bare_file::BareFile;
 

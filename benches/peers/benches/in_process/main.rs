@@ -2,8 +2,8 @@
 //! under way, on a runtime of two threads; a message is a value that is handed on; the state machine sums up what it applies.
 //! A command is answered when the disks of two have synced it and the leader has applied it.
 //!
-//! * **Quorate**: a task for each server, which drives a [`Process`](quorate::runtime::Process) as its node does, with the same
-//!   [`Store`](quorate::storage::Store) and group commit. Each client has a session, so that what it sends again would be done once.
+//! * **Quorate**: a task for each server, which drives a [`Process`](quorate_node::runtime::Process) as its node does, with the same
+//!   [`Store`](quorate_node::storage::Store) and group commit. Each client has a session, so that what it sends again would be done once.
 //! * **openraft** (0.10, for 0.9 does not go on while an append is synced): its `Raft` on a log in memory, and a disk that what
 //!   is appended is written to, as the records that Quorate writes; a thread syncs once for all that has come meanwhile, and
 //!   reports it then, as its documentation asks for. It has no sessions.
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use quorate::load::Disk;
+use quorate_command::load::Disk;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 

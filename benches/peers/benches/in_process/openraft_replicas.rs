@@ -28,7 +28,7 @@ use openraft::{
 };
 use quorate::protocol::ProcessId;
 use quorate::raft::Record;
-use quorate::storage::Batch;
+use quorate_node::storage::Batch;
 use tokio::sync::oneshot;
 
 use super::REPLICAS;

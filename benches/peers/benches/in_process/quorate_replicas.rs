@@ -9,8 +9,8 @@ use quorate::protocol::{Effect, Input, ProcessId};
 use quorate::raft::{
     Entry, Index, Limits, Message, Origin, Output, Raft, Request, StateMachine, Timer,
 };
-use quorate::runtime::{Host, Process};
-use quorate::storage::Batch;
+use quorate_node::runtime::{Host, Process};
+use quorate_node::storage::Batch;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;

@@ -1,0 +1,3 @@
+//! What the command `quorate` and benchmarks of clusters have in common.
+
+pub mod load;
