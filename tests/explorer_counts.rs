@@ -349,7 +349,6 @@ fn the_last_step_of_a_run_is_by_the_action_that_the_property_is_about() {
 }
 
 #[test]
-#[should_panic(expected = "the model panics")]
 fn a_panic_of_the_model_ends_the_search() {
     struct Panics;
     impl Model for Panics {
@@ -359,22 +358,32 @@ fn a_panic_of_the_model_ends_the_search() {
             (0..2_000).collect()
         }
         fn actions(&self, state: &u16, _: &mut Vec<u16>) {
-            assert!(*state != 1_500, "the model panics");
+            assert!(*state < 1_500, "the model panics");
         }
         fn next_state(&self, _: &u16, _: u16) -> Option<u16> {
             None
         }
     }
     let progress = |_: &quorate_models::checker::Progress| {};
-    let options = Options {
-        progress: Some(&progress),
-        ..with_threads(2)
-    };
-    explore(&Panics, &[], &[], &options);
+    for threads in [1, 2, 3] {
+        let options = Options {
+            progress: Some(&progress),
+            ..with_threads(threads)
+        };
+        let exploration = explore(&Panics, &[], &[], &options);
+        assert_eq!(exploration.end, End::Panicked);
+        let panic = exploration.panic.expect("it panicked");
+        assert_eq!(panic.message, "the model panics");
+        let run = panic.run.expect("it is known");
+        // Of all that panic it is always the same.
+        assert!(run.initial >= 1_500 && run.steps.is_empty());
+        let first = explore(&Panics, &[], &[], &with_threads(1));
+        let first = first.panic.and_then(|panic| panic.run);
+        assert_eq!(first.map(|run| run.initial), Some(run.initial));
+    }
 }
 
 #[test]
-#[should_panic(expected = "the model panics in another thread")]
 fn a_panic_in_another_worker_ends_the_search() {
     struct Panics {
         caller: ThreadId,
@@ -404,5 +413,7 @@ fn a_panic_in_another_worker_ends_the_search() {
         caller: thread::current().id(),
         both: Barrier::new(2),
     };
-    explore(&model, &[], &[], &with_threads(2));
+    let exploration = explore(&model, &[], &[], &with_threads(2));
+    let panic = exploration.panic.expect("it panicked");
+    assert_eq!(panic.message, "the model panics in another thread");
 }

@@ -7,6 +7,7 @@ use quorate_models::checker::{Options, explore};
 use quorate_models::entry::Claimed;
 use quorate_models::mutant::Mutated;
 use quorate_models::raft::application::Register;
+use quorate_models::raft::mutants::MUTANTS;
 use quorate_models::raft::parameters::{Parameters, instances};
 use quorate_models::raft::properties::{ANSWERS_ARE_DURABLE, AnyRaft};
 use quorate_models::raft::{model, protocol};
@@ -70,6 +71,26 @@ fn of_an_even_number_of_servers_half_may_commit_if_more_elect() {
         let broken = broken(&parameters, protocol(&parameters, CommitsWithHalf));
         assert!(broken.is_empty(), "{name}: {broken:?}");
     }
+}
+
+/// The mutant that is found among five servers.
+#[test]
+fn two_of_four_servers_may_commit_where_two_of_five_may_not() {
+    let mut mutants = MUTANTS.iter();
+    let mutant = mutants.find(|mutant| mutant.name == "commits-with-two");
+    let mutant = mutant.expect("a listed mutant");
+    let five = parameters(mutant.instance);
+    assert_eq!(five.servers, 5);
+    for servers in [3, 4] {
+        let fewer = Parameters {
+            servers,
+            ..five.clone()
+        };
+        let broken = broken(&fewer, mutant.protocol(&fewer));
+        assert!(broken.is_empty(), "{servers} servers: {broken:?}");
+    }
+    let broken = broken(&five, mutant.protocol(&five));
+    assert!(broken.contains(&mutant.breaks), "{broken:?}");
 }
 
 /// Effects, with the term and the vote of each record that has both in a record each.

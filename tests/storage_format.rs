@@ -129,13 +129,13 @@ fn records_of_two_phase_commit_have_these_bytes() {
         Record::Retired { below: transaction },
     ];
     let golden = [
-        "010003",
-        "010103ac02020102",
-        "010203ac02",
-        "010303ac02020102",
-        "010403ac02",
-        "010503ac02",
-        "010603ac02",
+        "020003",
+        "020103ac02020102",
+        "020203ac02",
+        "020303ac02020102",
+        "020403ac02",
+        "020503ac02",
+        "020603ac02",
     ];
     assert_eq!(bytes::<TwoPhaseCommit>(&records), golden);
 }
@@ -163,11 +163,11 @@ fn records_of_a_ledger_have_these_bytes() {
         },
     ];
     let golden = [
-        "01000003",
-        "010103ac020103626f623b",
-        "010203ac02",
-        "010303ac02",
-        "010403626f628c01",
+        "02000003",
+        "020103ac020103626f623b",
+        "020203ac02",
+        "020303ac02",
+        "020403626f628c01",
     ];
     assert_eq!(bytes::<Ledger<TwoPhaseCommit>>(&records), golden);
 }
@@ -185,7 +185,7 @@ fn records_of_three_phase_commit_have_these_bytes() {
         Record::Committed { transaction },
         Record::Aborted { transaction },
     ];
-    let golden = ["010003", "010103ac02020102", "010203ac02", "010303ac02"];
+    let golden = ["020003", "020103ac02020102", "020203ac02", "020303ac02"];
     assert_eq!(bytes::<ThreePhaseCommit>(&records), golden);
 }
 
@@ -203,7 +203,7 @@ fn records_of_paxos_have_these_bytes() {
         Record::Promised { ballot },
         Record::Accepted { ballot, value },
     ];
-    let golden = ["010005010176", "01010501", "010205010176"];
+    let golden = ["020005010176", "02010501", "020205010176"];
     assert_eq!(bytes::<Paxos<String>>(&records), golden);
 }
 
@@ -227,7 +227,7 @@ fn records_of_registers_have_these_bytes() {
             value: "v".to_owned(),
         },
     ];
-    let golden = ["01000172010501", "010101720176"];
+    let golden = ["02000172010501", "020101720176"];
     assert_eq!(bytes::<Registers<String>>(&records), golden);
 }
 
@@ -240,7 +240,10 @@ fn records_of_raft_have_these_bytes() {
     };
     let entries = vec![
         Entry::NoOp,
-        Entry::OpenSession { ticket: 6 },
+        Entry::OpenSession {
+            ticket: 6,
+            sessions_max: 300,
+        },
         entry(None),
         entry(Some(origin)),
     ];
@@ -268,10 +271,10 @@ fn records_of_raft_have_these_bytes() {
         },
     ];
     let golden = [
-        "0100040102",
-        "01000500",
-        "0101010104040001060200090201070809",
-        "0102040502000107070000010901",
+        "0200040102",
+        "02000500",
+        "020101010404000106ac020200090201070809",
+        "0202040502000107070000010901",
     ];
     assert_eq!(bytes::<Raft<Byte>>(&records), golden);
 }
@@ -323,16 +326,16 @@ fn what_another_version_has_written_is_refused_and_says_which() {
     assert!(matches!(error, Error::Format { found: 1 }), "{error:?}");
     let error = opened_after(|_, records| {
         records
-            .insert((2, 1, 0), &[2, 1, 5, 1][..])
+            .insert((2, 1, 0), &[1, 1, 5, 1][..])
             .expect("there is room");
     });
-    let expected = "record 1 of process 2 is of version 2, and this program knows only 1: run the version that has written it";
+    let expected = "record 1 of process 2 is of version 1, and this program knows only 2: run the version that has written it";
     assert_eq!(error.to_string(), expected);
 }
 
 #[test]
 fn a_record_that_is_none_is_refused_with_its_place() {
-    for bytes in [&[][..], &[1], &[1, 77], &[1, 1, 2, 1, 0], &[1, 1, 2]] {
+    for bytes in [&[][..], &[2], &[2, 77], &[2, 1, 2, 1, 0], &[2, 1, 2]] {
         let error = opened_after(|_, records| {
             records.insert((2, 1, 0), bytes).expect("there is room");
         });

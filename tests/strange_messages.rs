@@ -7,7 +7,7 @@ use quorate::atomic_commit::{self, COORDINATOR, TransactionId};
 use quorate::ledger::{self, Change, Ledger};
 use quorate::paxos::{self, Paxos, Quorums};
 use quorate::protocol::{Effect, EffectList, Input, ProcessId, Protocol};
-use quorate::raft::{self, Entry, Limits, Origin, Raft, StateMachine};
+use quorate::raft::{self, Limits, Origin, Proposal, Raft, StateMachine};
 use quorate::registers::{self, Registers};
 use quorate::three_phase_commit::ThreePhaseCommit;
 use quorate::two_phase_commit::TwoPhaseCommit;
@@ -307,7 +307,7 @@ fn raft_goes_on_whatever_arrives() {
             session: random.u64(..5),
             sequence: random.u64(..5),
         };
-        let command = Entry::Command {
+        let command = Proposal::Command {
             origin: Some(origin),
             command: random.u64(..),
         };
@@ -315,7 +315,7 @@ fn raft_goes_on_whatever_arrives() {
         let request = match random.u8(..4) {
             0 => raft::Request::Compact,
             1 => raft::Request::Read(vec![(ticket, ())]),
-            2 => raft::Request::Propose(vec![Entry::OpenSession { ticket }]),
+            2 => raft::Request::Propose(vec![Proposal::OpenSession { ticket }]),
             _ => raft::Request::Propose(vec![command]),
         };
         (server, request)

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quorate::protocol::{Effect, Input, ProcessId, Protocol as _};
-use quorate::raft::{Entry, Index, Limits, Message, Output, Record, Request, Timer};
+use quorate::raft::{Index, Limits, Message, Output, Proposal, Record, Request, Timer};
 use quorate_node::key_value::{Command, Map, Protocol};
 use quorate_node::runtime::{Host, Process};
 use quorate_node::storage::{Batch, ForgetfulDisk, Identity, Store};
@@ -78,8 +78,8 @@ impl Server {
             key,
         };
         let origin = None;
-        let entry = Entry::Command { origin, command };
-        self.step(Input::Submit(Request::Propose(vec![entry])));
+        let put = Proposal::Command { origin, command };
+        self.step(Input::Submit(Request::Propose(vec![put])));
     }
 
     /// Writes what there is to write, until there is no more. Returns whether the log was replaced.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use derive_where::derive_where;
 use quorate::cluster::Cluster;
 use quorate::protocol::{Data, ProcessId};
-use quorate::raft::{Entry, Limits, Raft, Request, Role, State, StateMachine, Timer};
+use quorate::raft::{Limits, Proposal, Raft, Request, Role, State, StateMachine, Timer};
 
 /// How many replicas there are.
 pub const REPLICAS: usize = 3;
@@ -205,9 +205,9 @@ impl<C: Command> Replicas<C> for Servers<C> {
     fn propose(&mut self, commands: impl Iterator<Item = C>) {
         let Self(cluster) = self;
         let origin = None;
-        let entries = commands.map(|command| Entry::Command { origin, command });
-        let entries = entries.collect();
-        cluster.submit(LEADER, Request::Propose(entries));
+        let proposals = commands.map(|command| Proposal::Command { origin, command });
+        let proposals = proposals.collect();
+        cluster.submit(LEADER, Request::Propose(proposals));
         cluster.settle();
         black_box(cluster.outputs.drain(..)).for_each(drop);
     }

@@ -16,7 +16,8 @@ use crate::checker::{
 };
 use crate::explorer::{DEFAULT_ADDRESS, address_of_run};
 use crate::mutant::Mutant;
-use crate::report::{CheckReport, Engine, MutantReport, check_report};
+use crate::reduction::{self, Forgetful, SPENT};
+use crate::report::{CheckReport, Engine, MutantReport, PanicReport, check_report};
 use crate::system::{Action, Application, System, SystemState};
 
 /// A named instance.
@@ -154,7 +155,7 @@ where
     SystemState<P, A>: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
     Action<P>: Clone + Debug + PartialEq + Send + Sync,
 {
-    check(
+    check_forgetful(
         named,
         build,
         |system| &mut system.properties,
@@ -162,6 +163,42 @@ where
         options,
         System::sentences,
     )
+}
+
+/// Checks what is claimed of a model in which messages may be forgotten: see [`check`]; and that what it forgets changes
+/// nothing.
+pub fn check_forgetful<M>(
+    named: Named,
+    build: impl Fn() -> Claimed<M>,
+    for_stateright: impl Fn(&mut M) -> &mut Vec<stateright::Property<M>>,
+    engine: Engine,
+    options: &Options<'_>,
+    sentences: impl Fn(&M, &Run<M>) -> Vec<String>,
+) -> CheckReport
+where
+    M: Forgetful + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
+    M::Action: Clone + Debug + PartialEq + Send + Sync,
+{
+    let Claimed { model, .. } = build();
+    let forgets = model.forgets_spent();
+    let finding = |model: &M, exploration: &Exploration<M>| {
+        let whole = || build().model.whole();
+        reduction::check(model, exploration, whole, options)
+    };
+    let searched = (engine, options);
+    let (mut report, finding) =
+        check_and(named, &build, for_stateright, searched, &sentences, finding);
+    match finding.flatten() {
+        Some(finding) => {
+            report.seconds += finding.seconds;
+            report.properties.push(finding.report(sentences));
+        }
+        // Stateright's searches keep the model to themselves.
+        None if forgets => report.unchecked.push(SPENT),
+        None => {}
+    }
+    report
 }
 
 /// The actions of a run, as the model writes them.
@@ -187,10 +224,35 @@ where
     M::State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
     M::Action: Clone + Debug + PartialEq + Send + Sync,
 {
+    let named = (model, instance, parameters);
+    let searched = (engine, options);
+    let (report, _) = check_and(named, build, for_stateright, searched, sentences, |_, _| ());
+    report
+}
+
+/// The same, and what `finally` makes of Quorate's search and of the model that it has searched.
+fn check_and<M, T>(
+    (model, instance, parameters): Named,
+    build: impl Fn() -> Claimed<M>,
+    for_stateright: impl Fn(&mut M) -> &mut Vec<stateright::Property<M>>,
+    (engine, options): (Engine, &Options<'_>),
+    sentences: impl Fn(&M, &Run<M>) -> Vec<String>,
+    finally: impl Fn(&M, &Exploration<M>) -> T,
+) -> (CheckReport, Option<T>)
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
+    M::Action: Clone + Debug + PartialEq + Send + Sync,
+{
     let mut claimed = build();
+    let mut found = None;
     let (properties, fairness) = (&claimed.properties, &claimed.fairness);
     let exploration: Exploration<M> = match engine {
-        Engine::Quorate => explore(&claimed.model, properties, fairness, options),
+        Engine::Quorate => {
+            let exploration = explore(&claimed.model, properties, fairness, options);
+            found = Some(finally(&claimed.model, &exploration));
+            exploration
+        }
         Engine::StaterightBfs | Engine::StaterightDfs => {
             for_stateright(&mut claimed.model).push(to_the_end());
             let search = match engine {
@@ -203,10 +265,21 @@ where
     let Claimed { model: again, .. } = build();
     let claims = (&claimed.properties[..], &claimed.fairness[..]);
     let named = (model, instance);
-    check_report(named, parameters, engine, claims, &exploration, |run| {
+    let describe_run = |run: &Run<M>| {
         let address = address_of_run(DEFAULT_ADDRESS, &again, run);
         (sentences(&again, run), address)
-    })
+    };
+    let describe_action = |action: &M::Action| again.format_action(action);
+    let report = check_report(
+        named,
+        parameters,
+        engine,
+        claims,
+        &exploration,
+        describe_run,
+        describe_action,
+    );
+    (report, found)
 }
 
 /// Looks for a mutant. `narrate` tells its run.
@@ -229,6 +302,7 @@ where
     let exploration = explore(model, &claimed.properties, &claimed.fairness, &options);
     let verdict = exploration.verdict(mutant.breaks);
     let run = verdict.and_then(|verdict| verdict.counterexample());
+    let panic = panic_report(model, &exploration, &narrate);
     MutantReport {
         model: mutant.model,
         mutant: mutant.mutant,
@@ -236,12 +310,69 @@ where
         instance: mutant.instance,
         // That something never happens has no run to show it.
         found: verdict.is_some_and(|verdict| verdict.answer == Answer::Fails),
+        panic,
         steps: run.map(|run| run.steps.len()),
         seconds: exploration.progress.elapsed.as_secs_f64(),
         summary: mutant.summary,
         complete: matches!(exploration.end, End::Exhausted | End::Found),
         run: run.map(|run| narrate(model, run)).unwrap_or_default(),
         address: run.map(|run| address_of_run(DEFAULT_ADDRESS, model, run)),
+    }
+}
+
+/// The panic that ended a search, if one did.
+fn panic_report<M: Model<Action: Debug>>(
+    model: &M,
+    exploration: &Exploration<M>,
+    narrate: impl Fn(&M, &Run<M>) -> Vec<String>,
+) -> Option<PanicReport> {
+    let panic = exploration.panic.as_ref()?;
+    let describe_action = |action: &M::Action| model.format_action(action);
+    Some(PanicReport::new(
+        panic,
+        |run| narrate(model, run),
+        describe_action,
+    ))
+}
+
+/// Looks for a mutant in a model in which messages may be forgotten: see [`check_mutant`]. `build` makes the model.
+pub fn check_forgetful_mutant<M>(
+    mutant: &MutantSummary,
+    build: impl Fn() -> Claimed<M>,
+    options: &Options<'_>,
+    narrate: impl Fn(&M, &Run<M>) -> Vec<String>,
+) -> MutantReport
+where
+    M: Forgetful + Sync,
+    M::State: Clone + Debug + Hash + PartialEq + Send + Sync,
+    M::Action: Clone + Debug + PartialEq + Send,
+{
+    let claimed = build();
+    if mutant.breaks != SPENT {
+        return check_mutant(mutant, &claimed, options, narrate);
+    }
+    let exploration = explore(&claimed.model, &[], &[], options);
+    let whole = || build().model.whole();
+    let finding = reduction::check(&claimed.model, &exploration, whole, options);
+    let finding = finding.as_ref();
+    let shown = finding.and_then(|finding| finding.shown.as_ref());
+    let run = shown.map(|(whole, run)| narrate(whole, run));
+    let violation = finding.map(|finding| finding.violation.clone());
+    MutantReport {
+        model: mutant.model,
+        mutant: mutant.mutant,
+        breaks: mutant.breaks,
+        instance: mutant.instance,
+        found: finding.is_some_and(|finding| finding.holds == Some(false)),
+        steps: shown.map(|(_, run)| run.steps.len()),
+        seconds: exploration.progress.elapsed.as_secs_f64()
+            + finding.map_or(0.0, |finding| finding.seconds),
+        summary: mutant.summary,
+        complete: exploration.exhausted(),
+        run: [run, violation].into_iter().flatten().flatten().collect(),
+        panic: panic_report(&claimed.model, &exploration, &narrate),
+        // It is a run of another model than the one that is served.
+        address: None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! * [`system`] places any protocol's processes in an environment: a `stateright::Model`.
 //! * [`checker`] visits every state of any `stateright::Model`.
 //! * [`quotient`] takes states for one that are equal but for names.
+//! * [`reduction`] claims that what makes a space smaller leaves nothing out.
 //! * [`mutant`] turns a protocol into a wrong one, from outside.
 //! * [`actor`] makes any protocol a `stateright::actor::Actor`.
 //! * [`explorer`] serves a model in Stateright's web Explorer.
@@ -28,6 +29,7 @@ pub mod mutant;
 pub mod paxos;
 pub mod quotient;
 pub mod raft;
+pub mod reduction;
 pub mod register;
 pub mod registers;
 pub mod report;

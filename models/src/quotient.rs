@@ -90,6 +90,12 @@ impl<M: Comparable> Quotient<M> {
         }
     }
 
+    /// The classes of another model's states, by the same canonical form.
+    pub fn map(self, other: impl FnOnce(M) -> M) -> Self {
+        let model = other(self.model);
+        Self { model, ..self }
+    }
+
     /// The representative that this state is.
     pub fn representative(&self, state: M::State) -> Representative<M::State> {
         let canonical = (self.canonical)(&self.model, &state);
@@ -210,7 +216,7 @@ pub fn hold_back_in_other_words<P: Protocol, W>(
             renamed.push(held, &mut released);
         }
     }
-    debug_assert!(released.is_empty());
+    assert!(released.is_empty(), "what waits for records was released");
     renamed
 }
 

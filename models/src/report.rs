@@ -3,7 +3,7 @@
 use serde::Serialize;
 use stateright::Model;
 
-use crate::checker::{Answer, End, Exploration, Fairness, Property, Run, Strength, Verdict};
+use crate::checker::{Answer, End, Exploration, Fairness, Panic, Property, Run, Strength, Verdict};
 
 /// The result of checking one instance of one model.
 #[derive(Clone, Debug, Serialize)]
@@ -21,6 +21,9 @@ pub struct CheckReport {
     /// Why not, if not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// The panic of the model's own code that ended the search, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub panic: Option<PanicReport>,
     /// How many states there are.
     pub states: States,
     /// At most how likely it is that two states were taken for one.
@@ -70,13 +73,39 @@ pub struct FairnessReport {
     pub strength: Strength,
 }
 
+/// A panic of the model's own code.
+#[derive(Clone, Debug, Serialize)]
+pub struct PanicReport {
+    /// What it said.
+    pub message: String,
+    /// A shortest run to it, step by step; the last is the action that was tried. None if the engine keeps none.
+    pub run: Option<Vec<String>>,
+}
+
+impl PanicReport {
+    /// What a search says about a panic, with a run and an action described by sentences.
+    pub fn new<M: Model>(
+        panic: &Panic<M>,
+        describe_run: impl FnOnce(&Run<M>) -> Vec<String>,
+        describe_action: impl FnOnce(&M::Action) -> String,
+    ) -> Self {
+        let run = panic.run.as_ref().map(|run| {
+            let tried = panic.action.as_ref().map(describe_action);
+            let tried = tried.map(|action| format!("{action}: the model panics"));
+            describe_run(run).into_iter().chain(tried).collect()
+        });
+        let message = panic.message.clone();
+        Self { message, run }
+    }
+}
+
 /// What was found out about one property.
 #[derive(Clone, Debug, Serialize)]
 pub struct PropertyReport {
     /// Its name.
     pub name: &'static str,
     /// Its kind: always, sometimes, every step, some step, eventually, leads to, infinitely often,
-    /// eventually always.
+    /// eventually always, reduction.
     pub kind: &'static str,
     /// Whether it was expected to hold.
     pub expected: bool,
@@ -109,6 +138,9 @@ pub struct MutantReport {
     pub instance: &'static str,
     /// Whether it was.
     pub found: bool,
+    /// The panic of the mutant's own code that ended the search, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub panic: Option<PanicReport>,
     /// The length of the shortest counterexample.
     pub steps: Option<usize>,
     /// How long it took.
@@ -153,9 +185,10 @@ impl CheckReport {
     /// How it came out.
     pub fn outcome(&self) -> Outcome {
         let properties = self.properties.iter().map(|p| self.outcome_of(p));
-        let least = match self.exhausted {
-            true => Outcome::AsExpected,
-            false => Outcome::NotExhausted,
+        let least = match (&self.panic, self.exhausted) {
+            (Some(_), _) => Outcome::NotAsExpected,
+            (None, true) => Outcome::AsExpected,
+            (None, false) => Outcome::NotExhausted,
         };
         properties.fold(least, Outcome::max)
     }
@@ -171,12 +204,12 @@ impl CheckReport {
 }
 
 impl MutantReport {
-    /// How it came out: a mutant that survives is a failure.
+    /// How it came out: a mutant that survives is a failure, and so is one that panics before it is found.
     pub fn outcome(&self) -> Outcome {
-        match (self.found, self.complete) {
-            (true, _) => Outcome::AsExpected,
-            (false, true) => Outcome::NotAsExpected,
-            (false, false) => Outcome::NotExhausted,
+        match (self.found, self.complete, &self.panic) {
+            (true, ..) => Outcome::AsExpected,
+            (false, true, _) | (false, _, Some(_)) => Outcome::NotAsExpected,
+            (false, false, None) => Outcome::NotExhausted,
         }
     }
 }
@@ -190,7 +223,11 @@ pub fn check_report<M: Model>(
     (properties, fairness): (&[Property<M>], &[Fairness<M>]),
     exploration: &Exploration<M>,
     describe_run: impl Fn(&Run<M>) -> (Vec<String>, String),
+    describe_action: impl FnOnce(&M::Action) -> String,
 ) -> CheckReport {
+    let panic = exploration.panic.as_ref();
+    let panic =
+        panic.map(|panic| PanicReport::new(panic, |run| describe_run(run).0, describe_action));
     let property = |verdict: &Verdict<M>| {
         let run = verdict.counterexample();
         let (sentences, address) = run.map(&describe_run).unzip();
@@ -225,7 +262,9 @@ pub fn check_report<M: Model>(
             End::Time => Some("at the time limit".into()),
             End::Interrupted => Some("when it was interrupted".into()),
             End::Boundary(cut) => Some(format!("at the model's boundary, {cut} times")),
+            End::Panicked => Some("when the model panicked".into()),
         },
+        panic,
         states: States {
             unique: progress.unique,
             generated: progress.generated,
@@ -256,6 +295,7 @@ mod tests {
             engine: Engine::Quorate,
             exhausted,
             stopped: None,
+            panic: None,
             states: States {
                 unique: 1,
                 generated: 1,
@@ -294,19 +334,24 @@ mod tests {
         let mut vacuous = report(true, true, Some(true));
         vacuous.properties[0].vacuous = true;
         assert_eq!(exit_code(vacuous), 1);
+        // The model's code panicked, whatever it did before.
+        let mut panicked = report(false, true, Some(true));
+        panicked.panic = Some(panic_report());
+        assert_eq!(exit_code(panicked), 1);
         // All that was asked for was found, but not every state was visited.
         assert_eq!(exit_code(report(false, true, Some(true))), 3);
     }
 
     #[test]
-    fn a_mutant_that_survives_is_exit_code_1_and_an_unfinished_search_3() {
-        let exit_code = |found, complete| {
+    fn a_mutant_that_survives_or_panics_is_exit_code_1_and_an_unfinished_search_3() {
+        let exit_code = |found, complete, panic| {
             let report = MutantReport {
                 model: "a model",
                 mutant: "a mutant",
                 breaks: "a property",
                 instance: "an instance",
                 found,
+                panic,
                 steps: None,
                 seconds: 0.0,
                 summary: "",
@@ -316,8 +361,17 @@ mod tests {
             };
             report.outcome().exit_code()
         };
-        assert_eq!(exit_code(true, true), 0);
-        assert_eq!(exit_code(false, true), 1);
-        assert_eq!(exit_code(false, false), 3);
+        assert_eq!(exit_code(true, true, None), 0);
+        assert_eq!(exit_code(false, true, None), 1);
+        assert_eq!(exit_code(false, false, None), 3);
+        assert_eq!(exit_code(true, false, Some(panic_report())), 0);
+        assert_eq!(exit_code(false, false, Some(panic_report())), 1);
+    }
+
+    fn panic_report() -> PanicReport {
+        PanicReport {
+            message: "a bug".to_owned(),
+            run: None,
+        }
     }
 }

@@ -152,7 +152,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
         let current = proposer.ballot();
         match message {
             Message::Promise { ballot, accepted } => {
-                if Some(ballot) == current
+                if self.rules.counts_promise(current, ballot)
                     && let Some(acceptor) = self.acceptor(from)
                 {
                     self.receive_promise(proposer, acceptor, accepted, effects);
@@ -164,7 +164,7 @@ impl<V: Data, R: Rules> Paxos<V, R> {
                     proposer.progress,
                     Progress::Preparing { .. } | Progress::Accepting { .. }
                 );
-                let is_mine = Some(ballot) == current && self.acceptor(from).is_some();
+                let is_mine = self.rules.gives_up(current, ballot) && self.acceptor(from).is_some();
                 if is_mine && is_busy && promised > ballot {
                     proposer.progress = Progress::Waiting { heard: promised };
                 }

@@ -46,6 +46,18 @@ pub trait Rules: Send + Sync {
         true
     }
 
+    /// Whether a proposer whose last ballot is `current` counts a promise of `promised` (§2.2, phase 2a: responses to its
+    /// prepare requests numbered n): one of this ballot only. An earlier promise does not report what was accepted since.
+    fn counts_promise(&self, current: Option<Ballot>, promised: Ballot) -> bool {
+        current == Some(promised)
+    }
+
+    /// Whether a proposer whose last ballot is `current` gives it up because `rejected` was rejected (§2.5: a proposer
+    /// should abandon its proposal if some proposer has begun a higher-numbered one): if that is this ballot.
+    fn gives_up(&self, current: Option<Ballot>, rejected: Ballot) -> bool {
+        current == Some(rejected)
+    }
+
     /// Whether a proposer that holds a value reported of ballot `held`, or none, takes the one of `offered` instead,
     /// when `earlier` have promised before (§2.2, phase 2a, P2c): that of the highest ballot.
     fn adopts(&self, held: Option<Ballot>, offered: Ballot, earlier: usize) -> bool {
@@ -86,6 +98,12 @@ impl<R: Rules + ?Sized> Rules for &R {
     }
     fn reports(&self, accepted: Ballot) -> bool {
         (**self).reports(accepted)
+    }
+    fn counts_promise(&self, current: Option<Ballot>, promised: Ballot) -> bool {
+        (**self).counts_promise(current, promised)
+    }
+    fn gives_up(&self, current: Option<Ballot>, rejected: Ballot) -> bool {
+        (**self).gives_up(current, rejected)
     }
     fn adopts(&self, held: Option<Ballot>, offered: Ballot, earlier: usize) -> bool {
         (**self).adopts(held, offered, earlier)

@@ -107,8 +107,11 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         let Applied { machine, sessions } = applied;
         match entry {
             Entry::NoOp => None,
-            Entry::OpenSession { ticket } => {
-                sessions.open(index, self.limits.sessions_max);
+            Entry::OpenSession {
+                ticket,
+                sessions_max,
+            } => {
+                sessions.open(index, *sessions_max);
                 Some(Output::Opened {
                     ticket: *ticket,
                     session: index,

@@ -3,9 +3,30 @@
 use core::fmt::{self, Debug};
 
 use super::{
-    Durable, Follower, Leader, Message, Position, Progress, Record, Role, Sending, Snapshot, State,
-    StateMachine,
+    Durable, Follower, Leader, Message, Origin, Position, Progress, Proposal, Record, Role,
+    Sending, Snapshot, State, StateMachine,
 };
+
+impl<C: Debug> Debug for Proposal<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Proposal::OpenSession { ticket } => write!(f, "open({ticket})"),
+            Proposal::Command { origin, command } => write_command(f, *origin, command),
+        }
+    }
+}
+
+/// A command, with the session that it is of, if it is of one.
+pub(super) fn write_command<C: Debug>(
+    f: &mut fmt::Formatter<'_>,
+    origin: Option<Origin>,
+    command: &C,
+) -> fmt::Result {
+    match origin {
+        None => write!(f, "{command:?}"),
+        Some(Origin { session, sequence }) => write!(f, "{command:?} ({session}#{sequence})"),
+    }
+}
 
 impl<M: StateMachine> Debug for Message<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

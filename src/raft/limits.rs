@@ -1,6 +1,7 @@
 //! Flow control: a limit on everything that may pile up.
 
-/// How much may pile up at a server.
+/// How much may pile up at a server. Each server may have other limits: what it replicates or applies depends on its own
+/// only where the log says so.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {
     /// Bytes of entries in one message. One entry always fits.
@@ -13,7 +14,9 @@ pub struct Limits {
     pub uncommitted_max: u64,
     /// Reads that wait at a leader.
     pub reads_max: usize,
-    /// Sessions that are open. The one that was not used for longest ends.
+    /// Sessions that are open after a client has opened one with this leader, up to
+    /// [`SESSIONS_MAX`](super::SESSIONS_MAX): those that were not used for longest end. The entry carries it, so that
+    /// followers end the same, whatever their own is.
     pub sessions_max: usize,
 }
 

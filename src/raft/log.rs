@@ -18,6 +18,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
+use super::display::write_command;
 use super::{Index, Origin, Term};
 use crate::protocol::Data;
 
@@ -47,6 +48,10 @@ pub enum Entry<C> {
     OpenSession {
         /// By which the client knows the reply.
         ticket: u64,
+        /// How many sessions stay open when this entry is applied: the limit of the leader that appended it
+        /// ([`Limits::sessions_max`](super::Limits::sessions_max)). It is replicated, so that servers with other limits
+        /// of their own end the same sessions.
+        sessions_max: u64,
     },
     /// The state machine shall do something.
     Command {
@@ -456,15 +461,11 @@ impl<C: Debug> Debug for Entry<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Entry::NoOp => write!(f, "no-op"),
-            Entry::OpenSession { ticket } => write!(f, "open({ticket})"),
-            Entry::Command {
-                origin: None,
-                command,
-            } => write!(f, "{command:?}"),
-            Entry::Command {
-                origin: Some(Origin { session, sequence }),
-                command,
-            } => write!(f, "{command:?} ({session}#{sequence})"),
+            Entry::OpenSession {
+                ticket,
+                sessions_max,
+            } => write!(f, "open({ticket}, at most {sessions_max})"),
+            Entry::Command { origin, command } => write_command(f, *origin, command),
         }
     }
 }

@@ -69,7 +69,7 @@ pub use log::{Batch, Entries, Entry, Log, Position};
 pub use machine::StateMachine;
 pub use reads::Waiting;
 pub use rules::{Published, Purpose, Rules};
-pub use sessions::{Origin, Outcome, Session, Sessions};
+pub use sessions::{Origin, Outcome, Proposal, SESSIONS_MAX, Session, Sessions};
 pub use snapshot::Installing;
 pub use state::{Applied, Chunk, Follower, Leader, Progress, Role, Sending, Snapshot, State};
 
@@ -285,7 +285,7 @@ pub struct Durable<M: StateMachine> {
 #[serde(bound = "")]
 pub enum Request<M: StateMachine> {
     /// A leader: to replicate these, in this order.
-    Propose(Vec<Entry<M::Command>>),
+    Propose(Vec<Proposal<M::Command>>),
     /// A leader: to answer these from a state no older than now.
     Read(Vec<(Ticket, M::Query)>),
     /// Anybody: to put a snapshot in the place of what it has applied.
@@ -466,7 +466,7 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         match message {
             Message::RequestVote { .. } => {}
             Message::Vote { term, granted } => {
-                if term == state.term && granted {
+                if self.rules.counts_vote(state.term, term, granted) {
                     self.vote(me, state, from, effects);
                 }
             }
@@ -506,10 +506,15 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
                 }
             }
             // Answers to what it said in an earlier term tell a leader nothing.
-            Message::Appended { term, .. }
-            | Message::NotAppended { term, .. }
-            | Message::Received { term, .. }
-                if term != state.term => {}
+            Message::Appended { term, round, .. }
+            | Message::NotAppended { term, round, .. }
+            | Message::Received { term, round, .. }
+                if !self.rules.counts_answer(state.term, term) =>
+            {
+                if self.rules.confirms(state.term, term) {
+                    self.confirm(me, state, from, round, effects);
+                }
+            }
             Message::Appended { matched, round, .. } => {
                 self.appended(me, state, from, matched, effects);
                 self.confirm(me, state, from, round, effects);
@@ -589,8 +594,8 @@ impl<M: StateMachine, R: Rules> Protocol for Raft<M, R> {
                 Input::Receive { from, message } => self.receive(me, state, from, message, effects),
                 Input::Timeout(Timer::Election) => self.campaign(me, state, effects),
                 Input::Timeout(Timer::Heartbeat) => self.heartbeat(me, state, effects),
-                Input::Submit(Request::Propose(entries)) => {
-                    self.propose(me, state, entries, effects)
+                Input::Submit(Request::Propose(proposals)) => {
+                    self.propose(me, state, proposals, effects);
                 }
                 Input::Submit(Request::Read(reads)) => self.read(me, state, reads, effects),
                 Input::Submit(Request::Compact) => self.compact(state, effects),

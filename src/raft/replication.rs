@@ -1,8 +1,8 @@
 //! Replication: a leader makes its followers' logs agree with its own (§5.3).
 
 use super::{
-    Batch, Entries, Entry, Index, Leader, Message, Position, Progress, Raft, Record, Refusal, Role,
-    Rules, Sending, State, StateMachine, Term, Timer,
+    Batch, Entries, Entry, Index, Leader, Message, Position, Progress, Proposal, Raft, Record,
+    Refusal, Role, Rules, Sending, State, StateMachine, Term, Timer,
 };
 use super::{Output, Request};
 use crate::protocol::{Effects, ProcessId};
@@ -14,10 +14,10 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
         &self,
         me: ProcessId,
         state: &mut State<M>,
-        entries: Vec<Entry<M::Command>>,
+        proposals: Vec<Proposal<M::Command>>,
         effects: &mut dyn Effects<Self>,
     ) {
-        let count = entries.len() as u64;
+        let count = proposals.len() as u64;
         let uncommitted = state.log.last().index.saturating_sub(state.commit);
         let max = self.limits.uncommitted_max;
         let refusal = match &state.role {
@@ -27,12 +27,16 @@ impl<M: StateMachine, R: Rules> Raft<M, R> {
             Role::Follower(_) | Role::Candidate { .. } => Some(not_leader(state)),
         };
         if let Some(why) = refusal {
-            let request = Request::Propose(entries);
+            let request = Request::Propose(proposals);
             return effects.emit(Output::Refused { request, why });
         }
-        if entries.is_empty() {
+        if proposals.is_empty() {
             return;
         }
+        let sessions_max = self.limits.sessions_max;
+        let entries = proposals.into_iter();
+        let entries = entries.map(|proposal| proposal.into_entry(sessions_max));
+        let entries = entries.collect();
         self.take(state, Batch::new(state.term, entries), effects);
         for server in self.others(me, state) {
             self.send_ahead(state, server, effects);

@@ -55,6 +55,19 @@ pub trait Rules: Send + Sync {
         candidate >= own
     }
 
+    /// Whether a candidate in term `current` counts an answer of term `answered` as a vote (§5.2): if it was granted, in its
+    /// own term.
+    fn counts_vote(&self, current: Term, answered: Term, granted: bool) -> bool {
+        answered == current && granted
+    }
+
+    /// Whether a leader in term `current` learns from an answer of term `answered` what its follower has (thesis, appendix
+    /// B: DropStaleResponse): of its own term only. What it sent as the leader of an earlier term may have been replaced
+    /// since.
+    fn counts_answer(&self, current: Term, answered: Term) -> bool {
+        answered == current
+    }
+
     /// Whether these servers are enough (§5.2, §5.3; thesis §6.4): a quorum of the configuration.
     fn is_quorum(
         &self,
@@ -104,6 +117,13 @@ pub trait Rules: Send + Sync {
         confirmed >= round
     }
 
+    /// Whether an answer of term `answered` confirms, for a read, that a server leads in term `current` (thesis §6.4):
+    /// only one to what it said in that term. Rounds are numbered anew in each term, and an earlier one of the same
+    /// number says nothing of who leads now.
+    fn confirms(&self, current: Term, answered: Term) -> bool {
+        answered == current
+    }
+
     /// Whether a snapshot that ends at `last` tells a server nothing that has committed to `commit` (§7).
     fn is_old_snapshot(&self, commit: Index, last: Index) -> bool {
         last <= commit
@@ -149,6 +169,12 @@ impl<R: Rules + ?Sized> Rules for &R {
     fn is_up_to_date(&self, candidate: Position, own: Position) -> bool {
         (**self).is_up_to_date(candidate, own)
     }
+    fn counts_vote(&self, current: Term, answered: Term, granted: bool) -> bool {
+        (**self).counts_vote(current, answered, granted)
+    }
+    fn counts_answer(&self, current: Term, answered: Term) -> bool {
+        (**self).counts_answer(current, answered)
+    }
     fn is_quorum(
         &self,
         configuration: &Configuration,
@@ -174,6 +200,9 @@ impl<R: Rules + ?Sized> Rules for &R {
     }
     fn is_confirmed(&self, round: u64, confirmed: u64) -> bool {
         (**self).is_confirmed(round, confirmed)
+    }
+    fn confirms(&self, current: Term, answered: Term) -> bool {
+        (**self).confirms(current, answered)
     }
     fn is_old_snapshot(&self, commit: Index, last: Index) -> bool {
         (**self).is_old_snapshot(commit, last)

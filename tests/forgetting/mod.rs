@@ -17,10 +17,7 @@ fn is_spent<P: Protocol, A: Application<P>>(
     state: &SystemState<P, A>,
     envelope: &Envelope<P::Message>,
 ) -> bool {
-    let [sender, receiver] =
-        [envelope.from, envelope.to].map(|process| &state.processes[process.index()]);
-    let application = model.application();
-    application.is_lost(envelope) || application.is_spent(envelope, sender, receiver)
+    model.application().is_lost(envelope) || model.is_spent(state, envelope)
 }
 
 fn without_spent<P, A>(model: &System<P, A>, state: &SystemState<P, A>) -> Words

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use quorate::protocol::{Driver, Effect, Input, Outside, ProcessId};
 use quorate::raft::{
-    self, Batch, Entries, Entry, Index, Limits, Origin, Position, Raft, Role, Term, Ticket, Timer,
+    self, Batch, Entries, Entry, Index, Limits, Origin, Position, Proposal, Raft, Role, Term,
+    Ticket, Timer,
 };
 use quorate_models::raft::application::Register;
 use quorate_models::raft::properties::AnyRaft;
@@ -126,7 +127,8 @@ impl<P: AnyRaft> Outside<P> for Around<'_, P> {
 
 /// Servers by id, and what is in flight between them.
 pub struct Cluster<P: AnyRaft = Raft<Register>> {
-    pub protocol: P,
+    /// Each server's own: limits may differ.
+    pub protocols: Vec<P>,
     pub servers: Vec<Server<P>>,
     /// In flight, in the order of sending.
     pub network: Vec<Envelope>,
@@ -147,7 +149,15 @@ pub fn log(terms: &[Term]) -> raft::Log<u8> {
 
 /// The entry that [`log`] has there.
 pub fn entry(term: Term, index: Index) -> Entry<u8> {
-    command(u8::try_from(10 * term + index).expect("small"))
+    logged(u8::try_from(10 * term + index).expect("small"))
+}
+
+/// The entry of a [`command`].
+pub fn logged(command: u8) -> Entry<u8> {
+    Entry::Command {
+        origin: None,
+        command,
+    }
 }
 
 /// Entries of these terms, the first of which comes at `first`, as [`log`] has them.
@@ -167,17 +177,17 @@ pub fn disk(term: Term, terms: &[Term]) -> Durable {
 }
 
 /// A command that nobody has to be answered for.
-pub fn command(command: u8) -> Entry<u8> {
-    Entry::Command {
+pub fn command(command: u8) -> Proposal<u8> {
+    Proposal::Command {
         origin: None,
         command,
     }
 }
 
 /// A command of a session.
-pub fn numbered(session: Index, sequence: u64, command: u8) -> Entry<u8> {
+pub fn numbered(session: Index, sequence: u64, command: u8) -> Proposal<u8> {
     let origin = Some(Origin { session, sequence });
-    Entry::Command { origin, command }
+    Proposal::Command { origin, command }
 }
 
 pub fn position(term: Term, index: Index) -> Position {
@@ -215,7 +225,16 @@ impl Cluster {
 }
 
 impl<P: AnyRaft> Cluster<P> {
-    pub fn of(protocol: P, disks: Vec<Durable>) -> Self {
+    pub fn of(protocol: P, disks: Vec<Durable>) -> Self
+    where
+        P: Clone,
+    {
+        Self::each(vec![protocol; disks.len()], disks)
+    }
+
+    /// Servers each of which steps its own protocol.
+    pub fn each(protocols: Vec<P>, disks: Vec<Durable>) -> Self {
+        assert_eq!(protocols.len(), disks.len());
         let server = |durable| Server {
             driver: None,
             durable,
@@ -224,7 +243,7 @@ impl<P: AnyRaft> Cluster<P> {
             timers: BTreeSet::new(),
         };
         let mut cluster = Self {
-            protocol,
+            protocols,
             servers: disks.into_iter().map(server).collect(),
             network: Vec::new(),
             disks_are_slow: false,
@@ -324,20 +343,21 @@ impl<P: AnyRaft> Cluster<P> {
             transcript: &mut self.transcript,
             wanted: Vec::new(),
         };
-        act(&self.protocol, driver, &mut around);
+        let protocol = &self.protocols[me.index()];
+        act(protocol, driver, &mut around);
         let Some(driver) = driver else {
             return around.wanted;
         };
         while !self.disks_are_slow && !driver.hold_back.is_empty() {
-            driver.durable(&self.protocol, me, driver.hold_back.len(), &mut around);
+            driver.durable(protocol, me, driver.hold_back.len(), &mut around);
         }
-        let set: BTreeSet<Timer> = self.protocol.timers(&driver.state).into_iter().collect();
+        let set: BTreeSet<Timer> = protocol.timers(&driver.state).into_iter().collect();
         assert_eq!(*around.timers, set, "timers set, and read off the state");
         let mut believed = around.durable.clone();
         driver
             .pending()
             .for_each(|record| P::apply(&mut believed, record));
-        assert_eq!(believed, self.protocol.durable(&driver.state));
+        assert_eq!(believed, protocol.durable(&driver.state));
         around.wanted
     }
 
@@ -415,9 +435,9 @@ impl<P: AnyRaft> Cluster<P> {
     pub fn propose(
         &mut self,
         me: ProcessId,
-        entries: impl IntoIterator<Item = Entry<u8>>,
+        proposals: impl IntoIterator<Item = Proposal<u8>>,
     ) -> Vec<Effect<P>> {
-        self.submit(me, Request::Propose(entries.into_iter().collect()))
+        self.submit(me, Request::Propose(proposals.into_iter().collect()))
     }
 
     pub fn read(&mut self, me: ProcessId, ticket: Ticket) -> Vec<Effect<P>> {

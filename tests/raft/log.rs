@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use quorate::raft::{Batch, Entries, Entry, Index, Log, Position, Term};
 
-use crate::cluster::command;
+use crate::cluster::logged;
 
 /// What happens to a log. Indexes and counts are reduced to what is there.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ fn run(changes: &[Change]) -> (Log<u8>, Naive) {
                 let term = naive.last().term + more;
                 let commands = (0..*count).map(|_| {
                     number += 1;
-                    command((number % 256) as u8)
+                    logged((number % 256) as u8)
                 });
                 let entries: Vec<Entry<u8>> = commands.collect();
                 log.append(Batch::new(term, entries.clone()));

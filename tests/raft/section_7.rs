@@ -7,7 +7,7 @@ use quorate_models::raft::application::Register;
 
 use crate::cluster::{
     Cluster, Durable, Message, ONE, Output, Record, THREE, TWO, command, disk, entries, forced,
-    log, position, sent, told,
+    log, logged, position, sent, told,
 };
 
 /// What a snapshot consists of whose state machine has applied these commands.
@@ -76,7 +76,7 @@ fn a_snapshot_takes_the_place_of_what_was_applied_and_of_nothing_else() {
     let state = cluster.state(ONE);
     assert_eq!(state.log.before(), position(1, 3));
     let rest: Vec<_> = state.log.entries().collect();
-    assert_eq!(rest, [(1, &command(3))]);
+    assert_eq!(rest, [(1, &logged(3))]);
     let snapshot = state.snapshot.as_ref().expect("a snapshot");
     assert_eq!(snapshot.chunks, chunks(&[1, 2]));
     assert_eq!(

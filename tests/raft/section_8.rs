@@ -1,7 +1,7 @@
 //! §8, client interaction: what a leader begins with, and whom clients are answered by. Sessions and reads are in the
 //! thesis, §6.3 and §6.4.
 
-use quorate::raft::{Entry, Refusal};
+use quorate::raft::{Entry, Proposal, Refusal};
 
 use crate::cluster::{Cluster, ONE, Output, Request, THREE, TWO, command, numbered, told};
 
@@ -35,7 +35,7 @@ fn what_is_refused_is_handed_back() {
 #[test]
 fn a_client_is_answered_by_the_leader_when_its_command_is_committed_and_applied() {
     let mut cluster = Cluster::led(3);
-    cluster.propose(ONE, [Entry::OpenSession { ticket: 5 }]);
+    cluster.propose(ONE, [Proposal::OpenSession { ticket: 5 }]);
     cluster.settle();
     let opened = Output::Opened {
         ticket: 5,

@@ -1,12 +1,16 @@
 //! The thesis, §6.3, sessions: a command that a client sends again is applied once.
 
-use quorate::raft::{Entry, Index, Limits, Origin};
+use quorate::protocol::ProcessId;
+use quorate::raft::{
+    Entry, Index, Limits, Origin, Outcome, Proposal, Published, Raft, SESSIONS_MAX, Sessions,
+};
+use quorate_models::raft::application::ENTRY_BYTES;
 
 use crate::cluster::{Cluster, ONE, Output, THREE, TWO, numbered};
 
 /// Opens a session with the leader.
 fn open(cluster: &mut Cluster) -> Index {
-    cluster.propose(ONE, [Entry::OpenSession { ticket: 0 }]);
+    cluster.propose(ONE, [Proposal::OpenSession { ticket: 0 }]);
     cluster.settle();
     match cluster.server(ONE).told.last() {
         Some(Output::Opened { session, .. }) => *session,
@@ -172,4 +176,132 @@ fn of_too_many_sessions_the_one_ends_that_was_not_used_for_longest_on_all_server
         sequence: 2,
     };
     assert_eq!(answers(&cluster, second, 2), [Output::Ended { origin }]);
+}
+
+/// The limits of a server, none of which is that of a server with another number.
+fn limits_of(number: usize) -> Limits {
+    Limits {
+        message_bytes_max: number * ENTRY_BYTES,
+        in_flight_messages_max: number,
+        in_flight_bytes_max: number * ENTRY_BYTES,
+        uncommitted_max: 10 + number as u64,
+        reads_max: number,
+        sessions_max: number,
+    }
+}
+
+/// The sessions that are open on a server.
+fn open_sessions(cluster: &Cluster, server: ProcessId) -> Vec<Index> {
+    let sessions = cluster.state(server).applied.sessions.iter();
+    sessions.map(|(session, _)| session).collect()
+}
+
+/// Opens a session with this leader, and has all others know.
+fn open_with(cluster: &mut Cluster, leader: ProcessId) -> Index {
+    cluster.propose(leader, [Proposal::OpenSession { ticket: 0 }]);
+    cluster.settle();
+    match cluster.server(leader).told.last() {
+        Some(Output::Opened { session, .. }) => *session,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Which sessions end is replicated, so it may depend on nothing that is a server's own.
+#[test]
+fn servers_of_which_every_limit_differs_have_the_same_state_and_the_same_sessions() {
+    let all = [3, 1, 2].map(limits_of);
+    let protocols = all.map(|limits| Raft::new(3, limits).expect("a sensible number"));
+    let disks = vec![quorate::raft::Durable::default(); 3];
+    let mut cluster = Cluster::each(protocols.to_vec(), disks);
+    let assert_alike = |cluster: &Cluster, expected: &[Index]| {
+        for server in cluster.ids() {
+            assert_eq!(open_sessions(cluster, server), expected, "{server:?}");
+            let (one, other) = (cluster.state(ONE), cluster.state(server));
+            assert_eq!(one.commit, other.commit, "{server:?}");
+            assert_eq!(one.applied, other.applied, "{server:?}");
+        }
+    };
+
+    cluster.elect(ONE);
+    cluster.settle();
+    let opened: Vec<Index> = (0..4).map(|_| open_with(&mut cluster, ONE)).collect();
+    assert_alike(&cluster, &opened[1..]);
+
+    // The one whose limit is lowest is sent a snapshot with more sessions than that.
+    cluster.crash(TWO);
+    cluster.propose(ONE, [numbered(opened[1], 1, 7)]);
+    cluster.settle();
+    cluster.compact(ONE);
+    cluster.start(TWO);
+    cluster.beat(ONE);
+    cluster.settle();
+    cluster.beat(ONE);
+    cluster.settle();
+    assert_eq!(cluster.state(TWO).log.before().index, 6);
+    assert_alike(&cluster, &opened[1..]);
+
+    // All come up again, some from a snapshot and some from their logs; and lead in turn.
+    cluster.ids().into_iter().for_each(|server| {
+        cluster.restart(server);
+    });
+    cluster.elect(THREE);
+    cluster.settle();
+    assert_alike(&cluster, &opened[1..]);
+    let by_three = open_with(&mut cluster, THREE);
+    assert_alike(&cluster, &[opened[1], by_three]);
+    cluster.elect(TWO);
+    cluster.settle();
+    let by_two = open_with(&mut cluster, TWO);
+    assert_alike(&cluster, &[by_two]);
+    cluster.compact(THREE);
+    cluster.ids().into_iter().for_each(|server| {
+        cluster.restart(server);
+    });
+    cluster.elect(ONE);
+    cluster.settle();
+    let last = open_with(&mut cluster, ONE);
+    assert_alike(&cluster, &[by_two, last]);
+}
+
+#[test]
+fn a_lower_limit_ends_the_sessions_that_were_not_used_for_longest_at_once() {
+    let mut sessions = Sessions::<u8>::default();
+    (1..=6).for_each(|session| sessions.open(session, 10));
+    let origin = Origin {
+        session: 2,
+        sequence: 1,
+    };
+    assert_eq!(
+        sessions.apply(&Published, 7, origin, || 0),
+        Outcome::Applied(0)
+    );
+    sessions.open(8, 3);
+    let open: Vec<Index> = sessions.iter().map(|(session, _)| session).collect();
+    assert_eq!(open, [2, 6, 8]);
+    sessions.open(9, 0);
+    assert_eq!(sessions.iter().count(), 0);
+}
+
+/// The limit comes from a peer.
+#[test]
+fn no_more_sessions_are_open_than_any_server_takes_whatever_the_entry_says() {
+    let mut sessions = Sessions::<u8>::default();
+    (1..=SESSIONS_MAX).for_each(|session| sessions.open(session, u64::MAX));
+    assert_eq!(sessions.iter().count() as u64, SESSIONS_MAX);
+    sessions.open(SESSIONS_MAX + 1, u64::MAX);
+    assert_eq!(sessions.iter().count() as u64, SESSIONS_MAX);
+    assert_eq!(sessions.iter().next().map(|(session, _)| session), Some(2));
+}
+
+#[test]
+fn what_a_client_proposes_says_nothing_about_how_many_sessions_stay_open() {
+    let mut cluster = Cluster::led_with(1, limits_of(5));
+    let session = open(&mut cluster);
+    let log = &cluster.state(ONE).log;
+    let entries: Vec<_> = log.entries().collect();
+    let expected = Entry::OpenSession {
+        ticket: 0,
+        sessions_max: 5,
+    };
+    assert_eq!(entries[session as usize - 1], (1, &expected));
 }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use quorate::raft::{Entry, Limits};
+use quorate::raft::{Limits, Proposal};
 use quorate_models::raft::application::ENTRY_BYTES;
 
 use crate::cluster::{Cluster, Durable, ONE, THREE, TWO, command, disk, numbered};
@@ -239,7 +239,7 @@ fn a_command_is_sent_again_and_applied_once_and_a_session_ends() {
         ..Limits::default()
     };
     let mut cluster = telling(Cluster::led_with(3, limits));
-    cluster.propose(ONE, [Entry::OpenSession { ticket: 70 }]);
+    cluster.propose(ONE, [Proposal::OpenSession { ticket: 70 }]);
     cluster.settle();
     cluster.transcript.part("a command, and the same again");
     cluster.propose(ONE, [numbered(2, 1, 7)]);
@@ -249,7 +249,7 @@ fn a_command_is_sent_again_and_applied_once_and_a_session_ends() {
     cluster
         .transcript
         .part("another session is opened: there may be one");
-    cluster.propose(ONE, [Entry::OpenSession { ticket: 80 }]);
+    cluster.propose(ONE, [Proposal::OpenSession { ticket: 80 }]);
     cluster.propose(ONE, [numbered(2, 2, 8)]);
     cluster.settle();
     assert_golden("sessions.txt", &cluster);

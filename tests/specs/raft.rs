@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use quorate::protocol::{Pending, ProcessId, Release};
 use quorate::raft::{
     Applied, Durable, Entries, Entry, Follower, Index, Leader, Log, Message, Output, Position,
-    Progress, Published, Raft, Record, Refusal, Request, Role, Sending, ServerSet, Sessions, State,
-    Term, Timer,
+    Progress, Proposal, Published, Raft, Record, Refusal, Request, Role, Sending, ServerSet,
+    Sessions, State, Term, Timer,
 };
 use quorate_models::checker::{Fairness, Property};
 use quorate_models::framework::{Framework, RequestOrder};
@@ -272,6 +272,7 @@ fn parameters(instance: &Instance) -> Parameters {
         persistent: false,
         reads: 0,
         reads_last: false,
+        reads_at: 0,
         snapshots: 0,
         heartbeats: instance.flag("Heartbeats"),
         replicates: instance.flag("Replicates"),
@@ -439,11 +440,11 @@ impl Rendering {
         assert!(view.reads == 0 && view.snapshots == 0 && view.asked.is_empty());
         assert!(view.sessions.is_empty() && view.history.is_none());
         let times = |command| {
-            let entry = Entry::Command {
+            let proposal = Proposal::Command {
                 origin: None,
                 command,
             };
-            u64::from(view.proposed.get(&entry).copied().unwrap_or(0))
+            u64::from(view.proposed.get(&proposal).copied().unwrap_or(0))
         };
         let commands = 1..=self.commands;
         Value::function(commands.map(|c| (u64::from(c).into(), times(c).into())))
@@ -584,7 +585,7 @@ fn output(output: &Output<Register>) -> Value {
             };
             Value::record([
                 ("type", "Refused".into()),
-                ("val", u64::from(entry_value(refused)).into()),
+                ("val", u64::from(refused_value(refused)).into()),
                 ("leader", candidate(*leader)),
             ])
         }
@@ -666,6 +667,16 @@ fn entry_value(entry: &Entry<u8>) -> u8 {
     match entry {
         Entry::NoOp => NO_OP,
         Entry::Command {
+            origin: None,
+            command,
+        } => *command,
+        other => panic!("there are no sessions: {other:?}"),
+    }
+}
+
+fn refused_value(proposal: &Proposal<u8>) -> u8 {
+    match proposal {
+        Proposal::Command {
             origin: None,
             command,
         } => *command,

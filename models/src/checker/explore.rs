@@ -1,9 +1,10 @@
 //! Breadth-first search, level by level, in parallel.
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
@@ -31,12 +32,12 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 /// assumptions of `fairness`.
 ///
 /// Everything returned but the time is the same for any number of threads, unless the search was stopped
-/// by a limit.
+/// by a limit, or the model panicked: then the run to the panic is as short for any number of threads, and may be another.
 ///
 /// # Panics
 ///
-/// If the model panics, or if it is not deterministic: equal states must have equal actions and steps. If
-/// the search is to stop at a property that is not among `properties`.
+/// If the model is not deterministic: equal states must have equal actions and steps. If the search is to stop at a
+/// property that is not among `properties`.
 pub fn explore<M>(
     model: &M,
     properties: &[Property<M>],
@@ -86,6 +87,8 @@ where
         depth: AtomicUsize::new(0),
         frontier: AtomicUsize::new(0),
         stopped: OnceLock::new(),
+        caught: Mutex::default(),
+        caught_at: AtomicU32::new(Number::MAX),
         start: Instant::now(),
     };
     let over = (Mutex::new(false), Condvar::new());
@@ -165,6 +168,28 @@ fn planes<M: Model>(properties: &[Property<M>], stop_at: Option<&str>) -> Vec<Pl
     planes
 }
 
+/// A panic of the model's code: in its actions and steps, or in what is claimed of it.
+struct Caught {
+    place: Place,
+    message: String,
+}
+
+/// Where the model's code panicked.
+#[derive(Clone, Copy)]
+enum Place {
+    /// While it listed its initial states, or looked at the one with this index.
+    Initial(Option<usize>),
+    /// While this state was expanded, when so many of its actions had been begun.
+    Expanding(Number, usize),
+}
+
+/// What a panic says.
+pub(super) fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
 struct Search<'a, M: Model, F: Fingerprint> {
     model: &'a M,
     properties: &'a [Property<M>],
@@ -183,6 +208,10 @@ struct Search<'a, M: Model, F: Fingerprint> {
     frontier: AtomicUsize,
     /// Why the search stopped before its end, if it did.
     stopped: OnceLock<End>,
+    /// The first panic of the model's code: on its level, of the state with the lowest number.
+    caught: Mutex<Option<Caught>>,
+    /// That number.
+    caught_at: AtomicU32,
     start: Instant,
 }
 
@@ -245,6 +274,8 @@ struct Part<M: Model> {
     unique: usize,
     /// Room for the actions of a state.
     actions: Vec<M::Action>,
+    /// How many actions of the state at hand were begun.
+    begun: usize,
 }
 
 impl<M: Model> Part<M> {
@@ -257,6 +288,7 @@ impl<M: Model> Part<M> {
             generated: 0,
             unique: 0,
             actions: Vec::new(),
+            begun: 0,
         }
     }
 
@@ -275,6 +307,8 @@ impl<M: Model> Part<M> {
 /// The space as far as it has been explored.
 #[derive(Default)]
 struct Explored {
+    /// How many initial states were generated.
+    initial: usize,
     /// The first number of each level.
     levels: Vec<usize>,
     parents: Segmented<Number>,
@@ -319,6 +353,7 @@ where
     ) -> End {
         explored.planes = self.planes.iter().map(|_| BitSet::new(0)).collect();
         frontier.put(0, self.begin());
+        explored.initial = self.generated.load(Ordering::Relaxed);
         let mut level = self.settle(explored, Vec::new());
         loop {
             let states = frontier.states();
@@ -326,7 +361,11 @@ where
             if states > 0 {
                 self.depth.fetch_add(1, Ordering::Relaxed);
             }
-            if self.settle_witnesses() {
+            let is_over = self.settle_witnesses();
+            if self.caught().is_some() {
+                return End::Panicked;
+            }
+            if is_over {
                 return End::Found;
             }
             if let Some(&end) = self.stopped.get() {
@@ -387,20 +426,58 @@ where
 
     fn begin(&self) -> Vec<Chunk<M>> {
         let mut part = Part::<M>::new();
-        for state in self.model.init_states() {
-            if self.is_cut(&state) {
-                continue;
-            }
-            self.generated.fetch_add(1, Ordering::Relaxed);
-            let fingerprint = F::of(&state);
-            let visit = self.visited.visitor().visit(fingerprint, 0);
-            if visit.is_new {
-                self.unique.fetch_add(1, Ordering::Relaxed);
-                self.judge_state(&state, fingerprint);
-                part.push(state, visit.number);
+        let initial = self.catching(|| self.model.init_states());
+        let initial = initial.unwrap_or_else(|message| {
+            self.caught_in(Place::Initial(None), message);
+            Vec::new()
+        });
+        for (index, state) in initial.into_iter().enumerate() {
+            if let Err(message) = self.catching(|| self.begin_with(state, &mut part)) {
+                self.caught_in(Place::Initial(Some(index)), message);
+                break;
             }
         }
         part.next
+    }
+
+    fn begin_with(&self, state: M::State, part: &mut Part<M>) {
+        if self.is_cut(&state) {
+            return;
+        }
+        self.generated.fetch_add(1, Ordering::Relaxed);
+        let fingerprint = F::of(&state);
+        let visit = self.visited.visitor().visit(fingerprint, 0);
+        if visit.is_new {
+            self.unique.fetch_add(1, Ordering::Relaxed);
+            self.judge_state(&state, fingerprint);
+            part.push(state, visit.number);
+        }
+    }
+
+    /// Runs the model's code.
+    ///
+    /// # Errors
+    ///
+    /// What it says when it panics.
+    fn catching<T>(&self, code: impl FnOnce() -> T) -> Result<T, String> {
+        catch_unwind(AssertUnwindSafe(code)).map_err(|panic| message_of(&*panic))
+    }
+
+    fn caught(&self) -> MutexGuard<'_, Option<Caught>> {
+        self.caught.lock().expect("nobody panics holding it")
+    }
+
+    /// Notes a panic of the model's code, unless one of a lower state is known.
+    fn caught_in(&self, place: Place, message: String) {
+        let number = match place {
+            Place::Initial(_) => 0,
+            Place::Expanding(number, _) => number,
+        };
+        let mut caught = self.caught();
+        if number < self.caught_at.load(Ordering::Relaxed) {
+            self.caught_at.store(number, Ordering::Relaxed);
+            *caught = Some(Caught { place, message });
+        }
     }
 
     /// Expands one level into the next.
@@ -450,7 +527,19 @@ where
                 drop(visitor);
                 visitor = self.visited.visitor();
             }
-            self.expand_state(&state, level.number(number), &mut visitor, part);
+            let number = level.number(number);
+            // Of those that panic, the one with the lowest number counts, whichever comes first.
+            if number > self.caught_at.load(Ordering::Relaxed) {
+                continue;
+            }
+            part.begun = 0;
+            let expand = || self.expand_state(&state, number, &mut visitor, part);
+            if let Err(message) = self.catching(expand) {
+                if !self.planes.is_empty() {
+                    part.expansion.take_back();
+                }
+                self.caught_in(Place::Expanding(number, part.begun), message);
+            }
         }
         self.generated.fetch_add(part.generated, Ordering::Relaxed);
         self.unique.fetch_add(part.unique, Ordering::Relaxed);
@@ -471,6 +560,7 @@ where
         let mut actions = std::mem::take(&mut part.actions);
         self.model.actions(state, &mut actions);
         for action in actions.drain(..) {
+            part.begun += 1;
             let Some(next) = self.model.next_state(state, action.clone()) else {
                 continue;
             };

@@ -43,6 +43,13 @@ impl Expansion {
         self.states.push((state, 0));
     }
 
+    /// Takes back the state that was begun last: not all of its steps are known.
+    pub fn take_back(&mut self) {
+        if let Some((_, steps)) = self.states.pop() {
+            self.steps.truncate(self.steps.len() - steps as usize);
+        }
+    }
+
     /// Adds a step of the state that was begun last.
     pub fn step(&mut self, step: Step) {
         if let Some((_, steps)) = self.states.last_mut() {

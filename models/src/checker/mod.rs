@@ -13,13 +13,16 @@
 //!   *some step*: here is a shortest run to an example. Of a claim about fair runs (*eventually*, *leads to*,
 //!   *infinitely often*, *eventually always*): no infinite run that keeps every [`Fairness`] assumption
 //!   refutes it; runs may stutter where fairness allows. A claim that asks for nothing, since its trigger
-//!   never occurs without its goal, holds *vacuously* and says so ([`Verdict::is_vacuous`]). Fairness has TLA+'s meaning: a class of actions
+//!   never occurs without its goal, holds *vacuously* and says so ([`Verdict::is_vacuous`]); and so does every claim
+//!   about all states of a model that has none. Fairness has TLA+'s meaning: a class of actions
 //!   is enabled where one of them leads to *another* state.
 //! * **Fails**: here is a counterexample. To a claim about states or steps it is a shortest run. To one about
 //!   fair runs it is a *lasso*, a run and a cycle that can be repeated for ever, or a *dead end*, where a
 //!   run may stand still because no fair class is enabled ([`Run::cycle`]). Whatever is reported has been
 //!   replayed on the model by [`validate()`], which shares nothing with the search. It counts however far the
 //!   search has come.
+//! * **Panicked**: the model's own code did, in a step or in what is claimed of it. The search ends there, and
+//!   [`Exploration::panic`] has the run to it. What was found until then counts; all else is undecided.
 //! * **Undecided**: the search did not exhaust the space and found nothing that decides the claim, or the
 //!   claim could fail only in runs that a bound of the model cuts short ([`Property::bound`]). Never a
 //!   pass.
@@ -187,6 +190,33 @@ pub enum End {
     Interrupted,
     /// Every state within the model's boundary has been visited; so many times a state was out of it.
     Boundary(usize),
+    /// The model's own code panicked: see [`Exploration::panic`].
+    Panicked,
+}
+
+/// A panic of the model's own code: of its actions and steps, or of what is claimed of it.
+pub struct Panic<M: Model> {
+    /// What it said. Where in the code it happened is on standard error, by way of the panic hook.
+    pub message: String,
+    /// A shortest run to the state in which it happened. None if no state was known yet, or if a search does not keep it.
+    pub run: Option<Run<M>>,
+    /// The action that was tried there: it panicked itself, or a claim about its step, or about the state that it
+    /// leads to. None if the state itself was looked at, or its actions were listed.
+    pub action: Option<M::Action>,
+}
+
+impl<M: Model> Debug for Panic<M>
+where
+    M::State: Debug,
+    M::Action: Debug,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Panic")
+            .field("message", &self.message)
+            .field("run", &self.run)
+            .field("action", &self.action)
+            .finish()
+    }
 }
 
 /// A run: an initial state, then actions with the states they lead to.
@@ -215,6 +245,15 @@ where
 }
 
 impl<M: Model> Run<M> {
+    /// The run that has taken no step yet.
+    fn of(initial: M::State) -> Self {
+        Self {
+            initial,
+            steps: Vec::new(),
+            cycle: None,
+        }
+    }
+
     /// Whether the run goes on for ever by standing still.
     pub fn is_dead_end(&self) -> bool {
         self.cycle == Some(self.steps.len())
@@ -244,8 +283,9 @@ pub struct Verdict<M: Model> {
     pub property: Property<M>,
     /// Whether it holds.
     pub answer: Answer,
-    /// Of a claim about fair runs that holds: whether it asks for nothing, because wherever it asks for
-    /// its goal, that is met already. Then it is worth nothing.
+    /// Of a claim that holds: whether it asks for nothing. One about fair runs does so if its goal is met wherever it
+    /// is asked for; *always* if the model has no initial state; *every step* if it has no step. Then it is worth
+    /// nothing.
     pub is_vacuous: bool,
     /// A run to an example, of a property that asks for one, or to a counterexample, of a property that
     /// must not have one.
@@ -301,7 +341,6 @@ impl<M: Model> Debug for Verdict<M> {
 }
 
 /// What a search found.
-#[derive(Debug)]
 pub struct Exploration<M: Model> {
     /// How far it went.
     pub progress: Progress,
@@ -317,6 +356,8 @@ pub struct Exploration<M: Model> {
     pub memory: Memory,
     /// How many bits states were known by.
     pub fingerprint_bits: u32,
+    /// The panic that ended the search, if one did.
+    pub panic: Option<Panic<M>>,
 }
 
 /// How many bytes a search kept at most, besides the frontier: the states that wait to be expanded, or
@@ -327,6 +368,17 @@ pub struct Memory {
     pub states: usize,
     /// For the steps.
     pub steps: usize,
+}
+
+impl<M: Model> Debug for Exploration<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exploration")
+            .field("progress", &self.progress)
+            .field("end", &self.end)
+            .field("verdicts", &self.verdicts)
+            .field("panic", &self.panic.as_ref().map(|panic| &panic.message))
+            .finish_non_exhaustive()
+    }
 }
 
 impl<M: Model> Exploration<M> {

@@ -1,5 +1,6 @@
 //! Stateright's own checkers on the same models, to compare with.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -8,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use stateright::{Checker, Model};
 
-use super::explore::is_beyond;
-use super::{Condition, End, Exploration, Memory, Options, Progress, Property, Run, Verdict};
+use super::explore::{is_beyond, message_of};
+use super::{
+    Condition, End, Exploration, Memory, Options, Panic, Progress, Property, Run, Verdict,
+};
 
 const TO_THE_END: &str = "every state is visited";
 /// How often the memory is looked at.
@@ -50,7 +53,8 @@ pub fn to_the_end<M: Model>() -> stateright::Property<M> {
 /// verdicts only on properties over states, and what is reported as a witness need not be shortest.
 ///
 /// Stateright's searches cannot be interrupted: one that runs into the memory limit is reported as not
-/// exhausted, and left behind.
+/// exhausted, and left behind. Nor do they keep where they are: of a model that panics, only the message is known,
+/// and no claim is decided.
 ///
 /// # Panics
 ///
@@ -100,9 +104,18 @@ where
     };
     std::thread::spawn(join);
     let mut end = End::Exhausted;
+    let mut panic = None;
     loop {
         match is_over.recv_timeout(LOOK_EVERY) {
-            Ok(Some(panic)) => std::panic::resume_unwind(panic),
+            Ok(Some(caught)) => {
+                end = End::Panicked;
+                panic = Some(Panic {
+                    message: message_of(&*caught),
+                    run: None,
+                    action: None,
+                });
+                break;
+            }
             Ok(None) | Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) if is_beyond(options.memory_max) => {
                 end = End::Memory;
@@ -118,7 +131,11 @@ where
         frontier: 0,
         elapsed: start.elapsed(),
     };
-    let mut discoveries = checker.discoveries();
+    // Their paths are found by stepping the model, which may panic again.
+    let mut discoveries = match end {
+        End::Panicked => HashMap::new(),
+        _ => checker.discoveries(),
+    };
     let over_states = properties.iter().filter(|property| {
         matches!(
             property.condition,
@@ -128,7 +145,12 @@ where
     let is_exhausted = end == End::Exhausted;
     let verdicts = over_states.map(|&property| {
         let witness = discoveries.remove(property.name);
-        Verdict::new(property, witness.map(to_run), is_exhausted)
+        Verdict {
+            is_vacuous: is_exhausted
+                && progress.unique == 0
+                && matches!(property.condition, Condition::Always(_)),
+            ..Verdict::new(property, witness.map(to_run), is_exhausted)
+        }
     });
     Exploration {
         progress,
@@ -138,6 +160,7 @@ where
         classes: 0,
         memory: Memory::default(),
         fingerprint_bits: 64,
+        panic,
     }
 }
 

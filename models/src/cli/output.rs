@@ -9,7 +9,7 @@ use quorate_models::atomic_commit::comparison::Comparison;
 use quorate_models::catalogue::MODELS;
 use quorate_models::checker::Strength;
 use quorate_models::cost::CostReport;
-use quorate_models::report::{CheckReport, MutantReport, Outcome, PropertyReport};
+use quorate_models::report::{CheckReport, MutantReport, Outcome, PanicReport, PropertyReport};
 use serde::Serialize;
 
 use super::arguments::Format;
@@ -163,6 +163,13 @@ pub fn checks(reports: &[CheckReport]) {
                 report.model, report.instance
             ));
         }
+        if let Some(panic) = &report.panic {
+            print(&format!(
+                "{} {}: the model's own code panicked: {}",
+                report.model, report.instance, panic.message
+            ));
+            panicked(panic);
+        }
         for property in &report.properties {
             // Of what is expected to fail, one run is enough to read.
             if report.outcome_of(property) != Outcome::AsExpected
@@ -248,11 +255,13 @@ fn counterexample(report: &CheckReport, property: &PropertyReport) {
     let heading = format!("{} {}: {}", report.model, report.instance, property.name);
     if missing {
         let reason = match property.holds {
-            Some(true) if property.vacuous => {
-                "holds, but asks for nothing: its trigger never occurs"
-            }
+            Some(true) if property.vacuous => match property.kind {
+                "always" => "holds, but of no state: the model has no initial state",
+                "every step" => "holds, but of no step: the model takes none",
+                _ => "holds, but asks for nothing: its trigger never occurs",
+            },
             Some(true) => "holds",
-            _ => "never happens",
+            _ => NEVER_HAPPENS,
         };
         return print(&format!("{heading}: {reason}"));
     }
@@ -286,6 +295,23 @@ fn counterexample(report: &CheckReport, property: &PropertyReport) {
             report.model,
             flags.collect::<String>()
         ));
+    }
+}
+
+/// Of what was claimed to happen some time. A protocol that has stopped to do something is a bug as well.
+const NEVER_HAPPENS: &str =
+    "never happens: the instance is too weak to show it, or the protocol or the model has a bug";
+
+/// The run to a panic.
+fn panicked(panic: &PanicReport) {
+    match &panic.run {
+        None => print("  where is not known"),
+        Some(run) if run.is_empty() => print("  in an initial state"),
+        Some(run) => {
+            for (at, step) in run.iter().enumerate() {
+                print(&format!("{:>3}. {step}", at + 1));
+            }
+        }
     }
 }
 
@@ -357,9 +383,16 @@ pub fn mutant(report: &MutantReport) {
         let why = match (report.found, report.complete) {
             (true, _) => format!("breaks {breaks} in {instance}: it never happens"),
             (false, true) => format!("SURVIVES in {instance}: {breaks} is not broken"),
-            (false, false) => format!("NOT EXHAUSTED in {instance}: {breaks} is not broken"),
+            (false, false) => match &report.panic {
+                Some(panic) => format!("PANICS in {instance}: {}", panic.message),
+                None => format!("NOT EXHAUSTED in {instance}: {breaks} is not broken"),
+            },
         };
-        print(&format!("  {why}\n"));
+        print(&format!("  {why}"));
+        for line in report.panic.iter().flat_map(|panic| &panic.run).flatten() {
+            print(&format!("  {line}"));
+        }
+        print("");
         return;
     };
     print(&format!(

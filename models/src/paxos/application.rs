@@ -9,9 +9,10 @@ use quorate::paxos::{
 };
 use quorate::protocol::{ProcessId, Protocol};
 
+use super::ballots::with_other_ballots;
 use crate::framework::RequestOrder;
 use crate::register::{History, Operation, Register};
-use crate::system::{Application, Envelope, Process};
+use crate::system::{Application, Envelope, Interned, Knowledge};
 
 pub use crate::register::Value;
 
@@ -188,26 +189,51 @@ where
         self.forgets_spent
     }
 
-    fn is_spent(
+    fn spent_rules(&self) -> usize {
+        usize::from(self.forgets_spent)
+    }
+
+    /// A Prepare or an Accept is spent only if the proposer is past its ballot: whoever has promised it may come to promise
+    /// more, and to reject it.
+    fn is_past_for_sender(
         &self,
+        _: usize,
         envelope: &Envelope<Message<Value>>,
-        sender: &Process<P>,
-        receiver: &Process<P>,
+        sender: Knowledge<'_, P>,
     ) -> bool {
         match &envelope.message {
-            // Repeated or late: whoever has promised it may come to promise more, and to reject it.
-            Message::Prepare { ballot } => {
-                receiver.durable.promised >= Some(*ballot) && is_past(sender, *ballot, is_busy)
-            }
-            Message::Promise { ballot, .. } => is_past(receiver, *ballot, is_preparing),
-            Message::Rejected { ballot, .. } => is_past(receiver, *ballot, is_busy),
+            Message::Prepare { ballot } => is_past(sender, *ballot, is_busy),
             // It will be rejected, and that will be late too.
             Message::Accept { ballot, .. } => {
-                !self.keeps_proposals
-                    && receiver.durable.promised > Some(*ballot)
-                    && is_past(sender, *ballot, is_busy)
+                !self.keeps_proposals && is_past(sender, *ballot, is_busy)
             }
+            Message::Promise { .. } | Message::Rejected { .. } => true,
             Message::Accepted { .. } | Message::Decision { .. } | Message::Inquire => false,
+        }
+    }
+
+    fn is_past_for_receiver(
+        &self,
+        _: usize,
+        envelope: &Envelope<Message<Value>>,
+        receiver: Knowledge<'_, P>,
+    ) -> bool {
+        match &envelope.message {
+            Message::Prepare { ballot } => receiver.durable.promised >= Some(*ballot),
+            Message::Accept { ballot, .. } => receiver.durable.promised > Some(*ballot),
+            Message::Promise { ballot, .. } => is_past(receiver, *ballot, is_preparing),
+            Message::Rejected { ballot, .. } => is_past(receiver, *ballot, is_busy),
+            Message::Accepted { .. } | Message::Decision { .. } | Message::Inquire => false,
+        }
+    }
+
+    fn with_other_numbers(
+        &self,
+        sent: &[Interned<Envelope<Message<Value>>>],
+    ) -> Vec<Envelope<Message<Value>>> {
+        match self.ballots {
+            0 => with_other_ballots(sent),
+            _ => Vec::new(),
         }
     }
 
@@ -222,15 +248,19 @@ where
 
 /// Whether a proposer has begun a higher ballot for good, or will never again make such progress in this one: from
 /// there on it only goes forward, and a crash does not take it back to a phase.
-fn is_past<P>(proposer: &Process<P>, ballot: Ballot, progress: fn(&Progress<Value>) -> bool) -> bool
+fn is_past<P>(
+    proposer: Knowledge<'_, P>,
+    ballot: Ballot,
+    progress: fn(&Progress<Value>) -> bool,
+) -> bool
 where
     P: Protocol<State = State<Value>, Durable = Durable<Value>>,
 {
-    let knows = match proposer.state() {
+    let knows = match proposer.state {
         Some(State::Proposer(knows)) => Some(knows),
         _ => None,
     };
-    has_passed(&proposer.durable, knows, ballot, progress)
+    has_passed(proposer.durable, knows, ballot, progress)
 }
 
 /// The same of a proposer with this on its disk, that knows this if it is up and has not ended.

@@ -12,6 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use itertools::Itertools;
 use quorate::paxos::{
     Acceptor, Ballot, Durable, Learner, Message, Progress, Proposer, Published, Record, Rules,
     State, Vote,
@@ -22,7 +23,7 @@ use super::Model;
 use super::application::{Clients, Value};
 use super::properties::AnyPaxos;
 use crate::quotient::hold_back_in_other_words;
-use crate::system::{Process, SystemState};
+use crate::system::{Envelope, Interned, Process, SystemState};
 
 /// How many proposers there may be.
 pub const PROPOSERS_MAX: u16 = 2;
@@ -108,6 +109,41 @@ fn blind_steps<P: AnyPaxos>(model: &Model<P>, state: &SystemState<P, Clients>) -
         _ => true,
     });
     u64::from(crashes) + blind.count() as u64
+}
+
+/// These messages with each other ballot in the place of each of theirs, up to the highest round among them: of the same
+/// owners and in the same order. Round 0 is below all that are taken.
+pub fn with_other_ballots(
+    sent: &[Interned<Envelope<Message<Value>>>],
+) -> Vec<Envelope<Message<Value>>> {
+    let mut highest = 0;
+    for envelope in sent {
+        renamed_message(&envelope.message, &mut |ballot| {
+            highest = highest.max(ballot.round);
+            ballot
+        });
+    }
+    let renamed = sent.iter().flat_map(|envelope| {
+        let mut own = BTreeSet::new();
+        renamed_message(&envelope.message, &mut |ballot| {
+            own.insert(ballot);
+            ballot
+        });
+        let rounds = own.iter().map(|_| 0..=highest).multi_cartesian_product();
+        let ballots = rounds.map(move |rounds| {
+            let others = own.iter().zip(rounds).map(|(ballot, round)| {
+                let proposer = ballot.proposer;
+                (*ballot, Ballot { round, proposer })
+            });
+            others.collect::<BTreeMap<Ballot, Ballot>>()
+        });
+        let in_order = ballots.filter(|others| others.values().tuple_windows().all(|(a, b)| a < b));
+        in_order.map(|others| Envelope {
+            message: renamed_message(&envelope.message, &mut |ballot| others[&ballot]),
+            ..Envelope::clone(envelope)
+        })
+    });
+    renamed.unique().collect()
 }
 
 type Rename<'a> = &'a mut dyn FnMut(Ballot) -> Ballot;

@@ -16,8 +16,8 @@ use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageErro
 use crate::checker::Options;
 use crate::cost::CostReport;
 use crate::entry::{
-    self, Instance, check, check_mutant, check_system, instance, mutant, named,
-    no_mutants_in_actor_model, written_actions,
+    self, Instance, check, check_forgetful, check_forgetful_mutant, check_system, instance, mutant,
+    named, no_mutants_in_actor_model, written_actions,
 };
 use crate::explorer;
 use crate::framework::Framework;
@@ -87,7 +87,7 @@ impl Entry for PaxosEntry {
                 engine,
                 options,
             ),
-            (Framework::System, true) => check(
+            (Framework::System, true) => check_forgetful(
                 named,
                 || unbounded_model(&parameters, protocol(&parameters, Published)),
                 |quotient| &mut quotient.properties,
@@ -106,15 +106,15 @@ impl Entry for PaxosEntry {
         let mutant = mutant(NAME, name, MUTANTS)?;
         let parameters = instance(NAME, mutant.instance, instances())?.parameters;
         let summary = mutant.summary(NAME);
-        let protocol = mutant.protocol(&parameters);
+        let protocol = || mutant.protocol(&parameters);
         Ok(match parameters.is_unbounded() {
             false => {
-                let claimed = model(&parameters, protocol);
-                check_mutant(&summary, &claimed, options, System::narrate)
+                let build = || model(&parameters, protocol());
+                check_forgetful_mutant(&summary, build, options, System::narrate)
             }
             true => {
-                let claimed = unbounded_model(&parameters, protocol);
-                check_mutant(&summary, &claimed, options, |quotient, run| {
+                let build = || unbounded_model(&parameters, protocol());
+                check_forgetful_mutant(&summary, build, options, |quotient, run| {
                     quotient.model.narrate(&quotient.unroll(run, TURNS))
                 })
             }

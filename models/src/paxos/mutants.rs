@@ -7,6 +7,7 @@ use super::application::Value;
 use super::parameters::Parameters;
 use super::{liveness, properties, protocol};
 use crate::mutant::{self, Mutated, unforced, wrong_rule};
+use crate::reduction::SPENT;
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
 pub type MutatedPaxos = Mutated<Paxos<Value, &'static dyn Rules>>;
@@ -79,6 +80,18 @@ wrong_rule!(
     ReportsNothing,
     fn reports(&self, _: Ballot) -> bool {
         false
+    }
+);
+wrong_rule!(
+    CountsAnyPromise,
+    fn counts_promise(&self, _: Option<Ballot>, _: Ballot) -> bool {
+        true
+    }
+);
+wrong_rule!(
+    GivesUpForAny,
+    fn gives_up(&self, _: Option<Ballot>, _: Ballot) -> bool {
+        true
     }
 );
 wrong_rule!(
@@ -183,6 +196,20 @@ pub const MUTANTS: &[Mutant] = &[
         breaks: properties::CHOSEN_ONCE,
         instance: "two-ballots",
         bug: ReportsNothing::BUG,
+    },
+    Mutant {
+        name: "counts-earlier-promises",
+        summary: "a proposer counts promises of earlier ballots",
+        breaks: SPENT,
+        instance: "two",
+        bug: CountsAnyPromise::BUG,
+    },
+    Mutant {
+        name: "gives-up-for-earlier-ballots",
+        summary: "a proposer gives up its ballot because an earlier one was rejected",
+        breaks: SPENT,
+        instance: "two",
+        bug: GivesUpForAny::BUG,
     },
     Mutant {
         name: "adopts-first",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quorate::protocol::ProcessId;
-use quorate::raft::{Entry, Output, Published, Raft, Request};
+use quorate::raft::{Output, Proposal, Published, Raft, Request};
 use stateright::actor::{ActorModel, ActorModelState, Network};
 
 use super::application::{Clients, Register, View};
@@ -92,7 +92,7 @@ pub fn view(clients: &Clients, state: &ActorsState) -> View {
 }
 
 /// What the application has proposed, and how often, read off the actors too.
-pub fn proposed(clients: &Clients, state: &ActorsState) -> BTreeMap<Entry<u8>, u8> {
+pub fn proposed(clients: &Clients, state: &ActorsState) -> BTreeMap<Proposal<u8>, u8> {
     let timers = state.timers_set.iter().flat_map(|timers| timers.iter());
     let left: Vec<&Request<Register>> = timers
         .filter_map(|timer| match timer {

@@ -5,13 +5,16 @@ use std::fmt::{self, Debug};
 
 use quorate::protocol::{ProcessId, Protocol};
 use quorate::raft::{
-    Durable, Entry, Index, Message, Origin, Output, Request, Role, ServerSet, State, StateMachine,
-    Term, Ticket, Timer,
+    Durable, Index, Message, Origin, Output, Proposal, Request, Role, ServerSet, State,
+    StateMachine, Term, Ticket, Timer,
 };
 
+use super::terms::with_other_terms;
 use crate::framework::RequestOrder;
 use crate::register::{self, History, Operation};
-use crate::system::{Application, Envelope, Environment, Process, SystemState, Timers};
+use crate::system::{
+    Application, Envelope, Environment, Interned, Knowledge, Process, SystemState, Timers,
+};
 
 /// A register that knows all values that were ever written to it: so that one that was written twice shows.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
@@ -73,6 +76,8 @@ pub struct Clients {
     pub reads: u8,
     /// Whether they read only when those that write have been answered.
     pub reads_last: bool,
+    /// At how many servers, the first, they read; 0 for all.
+    pub reads_at: u16,
     /// How many snapshots are made.
     pub snapshots: u8,
     /// Whether leaders send heartbeats.
@@ -94,9 +99,9 @@ pub struct View {
     /// There should be one at each.
     pub committed: BTreeMap<Index, BTreeMap<Term, Term>>,
     /// What was proposed, and how often, but for what was refused.
-    pub proposed: BTreeMap<Entry<u8>, u8>,
+    pub proposed: BTreeMap<Proposal<u8>, u8>,
     /// Of persistent clients: what was proposed to the leader of which term.
-    pub asked: BTreeSet<(Entry<u8>, Term)>,
+    pub asked: BTreeSet<(Proposal<u8>, Term)>,
     /// How many reads were asked, but for those that were refused.
     pub reads: u8,
     /// How many snapshots were made.
@@ -165,7 +170,7 @@ impl View {
         self.committed.values().all(|terms| terms.len() == 1)
     }
 
-    fn refused(&mut self, entry: &Entry<u8>) {
+    fn refused(&mut self, entry: &Proposal<u8>) {
         if let Some(times) = self.proposed.get_mut(entry) {
             *times -= 1;
             if *times == 0 {
@@ -189,7 +194,7 @@ impl View {
     }
 
     /// How often this was proposed, but for what was refused.
-    fn times(&self, entry: &Entry<u8>) -> u8 {
+    fn times(&self, entry: &Proposal<u8>) -> u8 {
         self.proposed.get(entry).copied().unwrap_or(0)
     }
 
@@ -200,7 +205,7 @@ impl View {
     }
 
     /// Whether this was proposed to this server, as the leader that it was last.
-    fn was_asked(&self, server: ProcessId, entry: &Entry<u8>) -> bool {
+    fn was_asked(&self, server: ProcessId, entry: &Proposal<u8>) -> bool {
         let term = self.last_led(server);
         term.is_some_and(|term| self.asked.contains(&(entry.clone(), term)))
     }
@@ -217,14 +222,14 @@ impl Clients {
         let command = u8::try_from(server.0 + 1).ok()?;
         let origin = None;
         let is_asked = command <= self.commands;
-        is_asked.then(|| Request::Propose(vec![Entry::Command { origin, command }]))
+        is_asked.then(|| Request::Propose(vec![Proposal::Command { origin, command }]))
     }
 
     /// What may be proposed next.
-    fn entries(&self, view: &View) -> Vec<Entry<u8>> {
+    fn entries(&self, view: &View) -> Vec<Proposal<u8>> {
         if self.proposals == 0 {
             let command = u8::try_from(view.proposed.len()).expect("few commands") + 1;
-            let entry = Entry::Command {
+            let entry = Proposal::Command {
                 origin: None,
                 command,
             };
@@ -233,7 +238,7 @@ impl Clients {
         let clients = (0..self.commands).filter_map(|client| {
             let ticket = Ticket::from(client);
             let (entry, times) = match view.sessions.get(&ticket) {
-                None => (Entry::OpenSession { ticket }, 1),
+                None => (Proposal::OpenSession { ticket }, 1),
                 Some(session) => (command(*session, client + 1), self.proposals),
             };
             let may_ask = self.persistent || view.times(&entry) < times;
@@ -289,12 +294,12 @@ where
 }
 
 /// The one command of a session.
-fn command(session: Index, command: u8) -> Entry<u8> {
+fn command(session: Index, command: u8) -> Proposal<u8> {
     let origin = Some(Origin {
         session,
         sequence: 1,
     });
-    Entry::Command { origin, command }
+    Proposal::Command { origin, command }
 }
 
 impl<P> Application<P> for Clients
@@ -337,9 +342,11 @@ where
             if view.leaders.values().any(|led| led.contains(server)) {
                 let open = entries.iter();
                 let open = open.filter(|entry| !view.was_asked(server, entry));
-                let propose = |entry: &Entry<u8>| (server, Request::Propose(vec![entry.clone()]));
+                let propose =
+                    |entry: &Proposal<u8>| (server, Request::Propose(vec![entry.clone()]));
                 requests.extend(open.map(propose));
-                if view.reads < self.reads && self.may_read(view) {
+                let reads_here = self.reads_at == 0 || server.0 < self.reads_at;
+                if view.reads < self.reads && reads_here && self.may_read(view) {
                     requests.push((server, Request::Read(vec![(view.reads.into(), ())])));
                 }
             }
@@ -365,7 +372,7 @@ where
                         }
                         None => *next.proposed.entry(entry.clone()).or_insert(0) += 1,
                     }
-                    if let (Some(history), Entry::Command { command, .. }) =
+                    if let (Some(history), Proposal::Command { command, .. }) =
                         (&mut next.history, entry)
                     {
                         let client = u16::from(*command) - 1;
@@ -420,18 +427,28 @@ where
                 )
     }
 
+    fn spent_rules(&self) -> usize {
+        usize::from(self.forgets_spent)
+    }
+
+    fn is_past_for_sender(
+        &self,
+        _: usize,
+        _: &Envelope<Message<Register>>,
+        _: Knowledge<'_, P>,
+    ) -> bool {
+        true
+    }
+
     /// Terms only grow, also across a crash: an answer of an earlier one than its receiver's is dropped unread; and a
     /// refusal says nothing but its term. A vote is for a candidate that has not led yet.
-    fn is_spent(
+    fn is_past_for_receiver(
         &self,
+        _: usize,
         envelope: &Envelope<Message<Register>>,
-        _: &Process<P>,
-        receiver: &Process<P>,
+        receiver: Knowledge<'_, P>,
     ) -> bool {
         let term = receiver.durable.term;
-        if !self.forgets_spent {
-            return false;
-        }
         match &envelope.message {
             Message::Vote { term: of, granted } => *of < term || *of == term && !granted,
             Message::Appended { term: of, .. }
@@ -441,6 +458,16 @@ where
             | Message::AppendEntries { .. }
             | Message::Commit { .. }
             | Message::InstallSnapshot { .. } => false,
+        }
+    }
+
+    fn with_other_numbers(
+        &self,
+        sent: &[Interned<Envelope<Message<Register>>>],
+    ) -> Vec<Envelope<Message<Register>>> {
+        match self.terms {
+            0 => with_other_terms(sent),
+            _ => Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Each is claimed of the instances that are named here, as they are: of other parameters nothing is said.
 
-use quorate::raft::{Durable, Index, Log, Position, Role, Sending, State, Term};
+use quorate::raft::{Durable, Index, Log, Message, Position, Role, Sending, State, Term};
 
 use super::Model;
 use super::application::Register;
@@ -100,6 +100,21 @@ fn events<P: AnyRaft>() -> Vec<Event<P>> {
             "a read waits at a leader that another has replaced (thesis §6.4)",
             Sometimes(a_read_waits_at_a_deposed_leader),
             &["reads"],
+        ),
+        event(
+            "a read waits at a server that leads again, and an answer to what it asked in its first term is on its way",
+            Sometimes(an_earlier_answer_comes_to_a_read_that_waits),
+            &["leads-again"],
+        ),
+        event(
+            "a snapshot with a session is installed (§8)",
+            SomeStep(a_snapshot_brings_a_session),
+            &["snapshot-sessions"],
+        ),
+        event(
+            "a server restarts from a snapshot with a session (§8)",
+            SomeStep(a_session_is_restored),
+            &["snapshot-sessions-crash"],
         ),
     ]
 }
@@ -271,6 +286,53 @@ fn a_read_waits_at_a_deposed_leader<P: AnyRaft>(_: &Model<P>, state: &ModelState
         Role::Leader(leader) => !leader.reads.is_empty() && Some(&knows.term) < last,
         Role::Follower(_) | Role::Candidate { .. } => false,
     })
+}
+
+fn an_earlier_answer_comes_to_a_read_that_waits<P: AnyRaft>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+) -> bool {
+    leaders(state).any(|(server, knows)| {
+        let waits = matches!(&knows.role, Role::Leader(leader) if !leader.reads.is_empty());
+        let mut answers = state
+            .network
+            .in_flight()
+            .filter(|answer| answer.to == server);
+        waits
+            && answers.any(|answer| match answer.message {
+                Message::Appended { term, round, .. } => term < knows.term && round > 0,
+                _ => false,
+            })
+    })
+}
+
+/// Whether somebody's session is open at a server.
+fn has_session(knows: &State<Register>) -> bool {
+    knows.applied.sessions.iter().next().is_some()
+}
+
+fn a_snapshot_brings_a_session<P: AnyRaft>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    _: &Action<P>,
+    next: &ModelState<P>,
+) -> bool {
+    let installed = changed(state, next).filter(|(before, now)| {
+        let snapshot = now.log.before();
+        snapshot.index > before.commit
+    });
+    let mut brought = installed.filter(|(before, now)| !has_session(before) && has_session(now));
+    brought.next().is_some()
+}
+
+fn a_session_is_restored<P: AnyRaft>(
+    _: &Model<P>,
+    state: &ModelState<P>,
+    _: &Action<P>,
+    next: &ModelState<P>,
+) -> bool {
+    let mut up = state.changed(next);
+    up.any(|(before, now)| !before.is_up() && now.state().is_some_and(has_session))
 }
 
 /// The indexes of a log's entries.

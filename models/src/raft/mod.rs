@@ -38,6 +38,7 @@ pub fn clients(parameters: &Parameters) -> Clients {
         persistent: parameters.persistent,
         reads: parameters.reads,
         reads_last: parameters.reads_last,
+        reads_at: parameters.reads_at,
         snapshots: parameters.snapshots,
         heartbeats: parameters.heartbeats,
         replicates: parameters.replicates,

@@ -1,15 +1,18 @@
 //! Bugs of Raft, each with the property that it must break and the instance that shows it.
 
+use std::sync::Arc;
+
 use quorate::protocol::{Effect, ProcessId};
 use quorate::raft::{
-    Configuration, Index, Message, Position, Published, Purpose, Raft, Record, Role, Rules,
-    ServerSet, State, Term,
+    Chunk, Configuration, Durable, Index, Message, Position, Published, Purpose, Raft, Record,
+    Role, Rules, ServerSet, Sessions, State, Term,
 };
 
 use super::application::Register;
 use super::parameters::Parameters;
 use super::{bounded_liveness, liveness, properties, protocol};
 use crate::mutant::{self, Mutated, unforced, wrong_rule};
+use crate::reduction::SPENT;
 
 /// All mutants are of one type: rules as a trait object, wrapped for those whose bug is no rule.
 pub type MutatedRaft = Mutated<Raft<Register, &'static dyn Rules>>;
@@ -40,6 +43,24 @@ wrong_rule!(
     }
 );
 wrong_rule!(
+    CountsEarlierVotes,
+    fn counts_vote(&self, _: Term, _: Term, granted: bool) -> bool {
+        granted
+    }
+);
+wrong_rule!(
+    CountsRefusals,
+    fn counts_vote(&self, current: Term, answered: Term, _: bool) -> bool {
+        answered == current
+    }
+);
+wrong_rule!(
+    CountsAnyAnswer,
+    fn counts_answer(&self, _: Term, _: Term) -> bool {
+        true
+    }
+);
+wrong_rule!(
     HalfIsEnough,
     fn is_quorum(&self, configuration: &Configuration, _: Purpose, servers: ServerSet) -> bool {
         servers.len() >= configuration.voters.len() / 2
@@ -61,6 +82,23 @@ wrong_rule!(
         servers: ServerSet,
     ) -> bool {
         purpose == Purpose::Commitment || Published.is_quorum(configuration, purpose, servers)
+    }
+);
+wrong_rule!(
+    /// Of five servers this and a majority that elects need have none in common; of three or four they have.
+    CommitsWithTwo,
+    fn is_quorum(
+        &self,
+        configuration: &Configuration,
+        purpose: Purpose,
+        servers: ServerSet,
+    ) -> bool {
+        match purpose {
+            Purpose::Commitment => servers.len() >= 2.min(configuration.voters.len()),
+            Purpose::Election | Purpose::Reading => {
+                Published.is_quorum(configuration, purpose, servers)
+            }
+        }
     }
 );
 wrong_rule!(
@@ -154,6 +192,12 @@ wrong_rule!(
     }
 );
 wrong_rule!(
+    CountsEarlierRounds,
+    fn confirms(&self, _: Term, _: Term) -> bool {
+        true
+    }
+);
+wrong_rule!(
     AppliesAgain,
     fn is_repeated(&self, _: u64, _: u64) -> bool {
         false
@@ -216,6 +260,33 @@ fn counts_itself_at_once(
     effects
 }
 
+/// A leader sends the state machine of its snapshot, and no sessions.
+fn sends_no_sessions(_: &State<Register>, _: &State<Register>, mut effects: Effects) -> Effects {
+    for effect in &mut effects {
+        if let Effect::Send { message, .. } = effect
+            && let Message::InstallSnapshot {
+                chunk: Chunk::Sessions(sessions),
+                ..
+            } = message
+        {
+            *sessions = Sessions::default();
+        }
+    }
+    effects
+}
+
+/// A server restores the state machine of its snapshot, and no sessions.
+fn restores_no_sessions(_: ProcessId, durable: &mut Durable<Register>) {
+    let Some(snapshot) = &mut durable.snapshot else {
+        return;
+    };
+    for chunk in &mut Arc::make_mut(snapshot).chunks {
+        if let Chunk::Sessions(sessions) = chunk {
+            *sessions = Sessions::default();
+        }
+    }
+}
+
 /// What is done without such messages.
 fn unsent(mut effects: Effects, is_unsent: fn(&Message<Register>) -> bool) -> Effects {
     effects.retain(|effect| !matches!(effect, Effect::Send { message, .. } if is_unsent(message)));
@@ -244,6 +315,27 @@ pub const MUTANTS: &[Mutant] = &[
         breaks: properties::ELECTION_SAFETY,
         instance: "election",
         bug: IgnoresVotedFor::BUG,
+    },
+    Mutant {
+        name: "counts-earlier-votes",
+        summary: "a candidate counts votes of earlier terms",
+        breaks: SPENT,
+        instance: "overlap-two",
+        bug: CountsEarlierVotes::BUG,
+    },
+    Mutant {
+        name: "counts-refusals",
+        summary: "a candidate counts refusals as votes",
+        breaks: SPENT,
+        instance: "overlap-two",
+        bug: CountsRefusals::BUG,
+    },
+    Mutant {
+        name: "counts-earlier-answers",
+        summary: "a leader counts acknowledgements of an earlier term",
+        breaks: SPENT,
+        instance: "crash",
+        bug: CountsAnyAnswer::BUG,
     },
     Mutant {
         name: "half-is-a-quorum",
@@ -317,6 +409,13 @@ pub const MUTANTS: &[Mutant] = &[
         breaks: properties::STATE_MACHINE_SAFETY,
         instance: "overlap-crash",
         bug: Bug::Effects(counts_itself_at_once),
+    },
+    Mutant {
+        name: "commits-with-two",
+        summary: "a leader commits what it and one other server have, however many there are",
+        breaks: properties::LEADER_COMPLETENESS,
+        instance: "five",
+        bug: CommitsWithTwo::BUG,
     },
     Mutant {
         name: "any-log-will-do",
@@ -401,6 +500,27 @@ pub const MUTANTS: &[Mutant] = &[
         breaks: properties::COMMITS_GROW,
         instance: "snapshot-late",
         bug: InstallsOldSnapshots::BUG,
+    },
+    Mutant {
+        name: "sends-no-sessions",
+        summary: "a leader sends snapshots without the sessions of clients",
+        breaks: properties::REPLICAS_AGREE,
+        instance: "snapshot-sessions",
+        bug: Bug::Effects(sends_no_sessions),
+    },
+    Mutant {
+        name: "restores-no-sessions",
+        summary: "a restart restores a snapshot without the sessions of clients",
+        breaks: properties::REPLICAS_AGREE,
+        instance: "snapshot-sessions-crash",
+        bug: Bug::Recovered(restores_no_sessions),
+    },
+    Mutant {
+        name: "counts-earlier-rounds",
+        summary: "a leader takes an answer to what it asked when it led before for one of its new term",
+        breaks: properties::CONFIRMED_IN_TERM,
+        instance: "leads-again",
+        bug: CountsEarlierRounds::BUG,
     },
     Mutant {
         name: "reads-without-quorum",

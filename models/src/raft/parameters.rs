@@ -36,6 +36,8 @@ pub struct Parameters {
     pub reads: u8,
     /// Whether they read only when those that write have been answered.
     pub reads_last: bool,
+    /// At how many servers, the first, they read; 0 for all.
+    pub reads_at: u16,
     /// How many snapshots are made.
     pub snapshots: u8,
     /// Whether leaders send heartbeats: needed only where messages are lost for good.
@@ -71,6 +73,7 @@ impl Default for Parameters {
             persistent: false,
             reads: 0,
             reads_last: false,
+            reads_at: 0,
             snapshots: 0,
             heartbeats: false,
             replicates: true,
@@ -534,6 +537,55 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             })),
         ),
         instance(
+            "snapshot-sessions",
+            "3 servers, a term, a client that writes in a session, a snapshot, messages in order",
+            true,
+            Parameters {
+                proposals: 1,
+                snapshots: 1,
+                ..ordered(1, 1)
+            },
+        ),
+        instance(
+            "snapshot-sessions-crash",
+            "2 servers, 2 terms, a client that writes in a session, a snapshot, a crash",
+            true,
+            crashing(Parameters {
+                servers: 2,
+                proposals: 1,
+                snapshots: 1,
+                ..Parameters::default()
+            }),
+        ),
+        instance(
+            "leads-again",
+            "3 servers, 3 terms, their no-ops alone, a client that reads at one of them until it is answered, messages in order",
+            true,
+            Parameters {
+                proposals: 1,
+                reads: 1,
+                reads_at: 1,
+                in_flight_max: 1,
+                forgets_spent: false,
+                ..ordered(3, 0)
+            },
+        ),
+        instance(
+            "five",
+            "5 servers, 2 terms, their no-ops alone, the network parts for good, timers are accurate, messages in order",
+            true,
+            Parameters {
+                servers: 5,
+                environment: Environment {
+                    timers: Timers::Accurate,
+                    partitions: 1,
+                    heals: false,
+                    ..ordered(2, 0).environment
+                },
+                ..ordered(2, 0)
+            },
+        ),
+        instance(
             "catches-up",
             "3 servers, 2 terms and those after faults, a command, a drop, messages in order",
             true,
@@ -632,6 +684,9 @@ pub struct ParameterFlags {
     /// Whether they read only when those that write have been answered
     #[arg(long, value_name = "BOOL")]
     pub reads_last: Option<bool>,
+    /// How many servers, the first, they read at; 0 for all
+    #[arg(long, value_name = "COUNT")]
+    pub reads_at: Option<u16>,
     /// Snapshots that are made
     #[arg(long, value_name = "COUNT")]
     pub snapshots: Option<u8>,
@@ -671,6 +726,7 @@ impl ParameterFlags {
         put(&mut parameters.persistent, self.persistent);
         put(&mut parameters.reads, self.reads);
         put(&mut parameters.reads_last, self.reads_last);
+        put(&mut parameters.reads_at, self.reads_at);
         put(&mut parameters.snapshots, self.snapshots);
         put(&mut parameters.heartbeats, self.heartbeats);
         put(&mut parameters.replicates, self.replicates);

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use itertools::Itertools;
 use quorate::protocol::Driver;
 use quorate::raft::{Batch, Durable, Entries, Entry, Log, Message, Position, Record, State, Term};
 
@@ -17,7 +18,7 @@ use super::Model;
 use super::application::{Clients, Register};
 use super::properties::AnyRaft;
 use crate::quotient::hold_back_in_other_words;
-use crate::system::{Process, SystemState};
+use crate::system::{Envelope, Interned, Process, SystemState};
 
 /// The same state with other terms: entries of terms that nobody is in are of the first, in order; late messages are of the
 /// next, and servers in those behind it.
@@ -75,6 +76,24 @@ pub fn canonical_with_gaps<P: AnyRaft>(
         |process| renamed_process(process, &mut { rename }),
         |message| renamed_message(message, &mut { rename }),
     )
+}
+
+/// These messages with each other term in the place of their own, up to the highest among them. Nobody is in term 0.
+pub fn with_other_terms(
+    sent: &[Interned<Envelope<Message<Register>>>],
+) -> Vec<Envelope<Message<Register>>> {
+    let highest = sent.iter().map(|envelope| envelope.message.term()).max();
+    let terms = || 0..=highest.unwrap_or(0);
+    let renamed = sent.iter().flat_map(|envelope| {
+        terms().map(|other| Envelope {
+            message: renamed_message(&envelope.message, &mut |kind, term| match kind {
+                Kind::Current => other,
+                Kind::OfEntry => term,
+            }),
+            ..Envelope::clone(envelope)
+        })
+    });
+    renamed.unique().collect()
 }
 
 /// Whose term.

@@ -10,7 +10,7 @@ use super::{model, protocol};
 use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
 use crate::checker::Options;
 use crate::cost::CostReport;
-use crate::entry::{self, Instance, check_mutant, check_system, instance, mutant, named};
+use crate::entry::{self, Instance, check_forgetful_mutant, check_system, instance, mutant, named};
 use crate::explorer;
 use crate::report::{CheckReport, Engine, MutantReport};
 use crate::system::System;
@@ -71,9 +71,14 @@ impl Entry for RegistersEntry {
     fn check_mutant(&self, name: &str, options: &Options<'_>) -> Result<MutantReport, UsageError> {
         let mutant = mutant(NAME, name, MUTANTS)?;
         let parameters = instance(NAME, mutant.instance, instances())?.parameters;
-        let claimed = model(&parameters, mutant.protocol(&parameters));
+        let build = || model(&parameters, mutant.protocol(&parameters));
         let summary = mutant.summary(NAME);
-        Ok(check_mutant(&summary, &claimed, options, System::narrate))
+        Ok(check_forgetful_mutant(
+            &summary,
+            build,
+            options,
+            System::narrate,
+        ))
     }
 
     fn explore(

@@ -14,7 +14,7 @@ use crate::entry::Claimed;
 use crate::mutant::Mutated;
 use crate::paxos::application::{has_passed, is_busy, is_preparing};
 use crate::register::{self, History, Operation, Value};
-use crate::system::{Application, Envelope, Process, System, SystemState};
+use crate::system::{Application, Envelope, Knowledge, System, SystemState};
 
 pub mod entry;
 pub mod mutants;
@@ -69,38 +69,8 @@ impl Clients {
 
     /// Whether a node that is told what was chosen learns nothing by it: whoever comes to know that answers with it, however
     /// late that is.
-    fn is_answered_in_vain<P: AnyRegisters>(&self, node: &Process<P>) -> bool {
-        let kept = node.durable.0.get(NAME);
-        !self.decisions || matches!(kept, Some(Kept::Chosen(_)))
-    }
-
-    fn is_spent_in_decree<P: AnyRegisters>(
-        &self,
-        message: &paxos::Message<Value>,
-        sender: &Process<P>,
-        receiver: &Process<P>,
-    ) -> bool {
-        use paxos::Message::{Accept, Accepted, Decision, Inquire, Prepare, Promise, Rejected};
-        match (message, receiver.durable.0.get(NAME)) {
-            (Prepare { .. } | Accept { .. } | Inquire, Some(Kept::Chosen(_))) => {
-                self.is_answered_in_vain(sender)
-            }
-            (_, Some(Kept::Chosen(_))) => true,
-            (Prepare { ballot }, Some(Kept::Decree(durable))) => {
-                durable.promised >= Some(*ballot)
-                    && is_past(sender, *ballot, is_busy)
-                    && self.is_answered_in_vain(sender)
-            }
-            (Accept { ballot, .. }, Some(Kept::Decree(durable))) => {
-                durable.promised > Some(*ballot)
-                    && is_past(sender, *ballot, is_busy)
-                    && self.is_answered_in_vain(sender)
-            }
-            (Promise { ballot, .. }, _) => is_past(receiver, *ballot, is_preparing),
-            (Rejected { ballot, .. }, _) => is_past(receiver, *ballot, is_busy),
-            (Prepare { .. } | Accept { .. }, None) => false,
-            (Accepted { .. } | Decision { .. } | Inquire, _) => false,
-        }
+    fn is_answered_in_vain<P: AnyRegisters>(&self, node: Knowledge<'_, P>) -> bool {
+        !self.decisions || has_written(node)
     }
 
     /// What nodes do about this decree that has no end: only so many rounds.
@@ -189,22 +159,78 @@ impl<P: AnyRegisters> Application<P> for Clients {
         }
     }
 
-    fn is_spent(
-        &self,
-        envelope: &Envelope<Message<Value>>,
-        sender: &Process<P>,
-        receiver: &Process<P>,
-    ) -> bool {
-        if !self.forgets_spent {
-            return false;
+    fn spent_rules(&self) -> usize {
+        match self.forgets_spent {
+            true => SPENT_RULES,
+            false => 0,
         }
-        match &envelope.message {
-            Message::Decree { message, .. } => self.is_spent_in_decree(message, sender, receiver),
-            // Once answered, or forgotten in a crash, it is not asked there again.
-            Message::Poll { ticket, .. } => {
-                !is_waiting(sender, *ticket) && self.is_answered_in_vain(sender)
+    }
+
+    fn is_past_for_sender(
+        &self,
+        rule: usize,
+        envelope: &Envelope<Message<Value>>,
+        sender: Knowledge<'_, P>,
+    ) -> bool {
+        use paxos::Message::{Accept, Accepted, Decision, Inquire, Prepare, Promise, Rejected};
+        let is_answered_in_vain = || self.is_answered_in_vain(sender);
+        match (rule, &envelope.message) {
+            (SETTLED, Message::Decree { message, .. }) => match message {
+                Prepare { .. } | Accept { .. } | Inquire => is_answered_in_vain(),
+                Promise { .. } | Rejected { .. } | Accepted { .. } | Decision { .. } => true,
+            },
+            (SETTLED, _) => false,
+            (_, Message::Decree { message, .. }) => match message {
+                Prepare { ballot } | Accept { ballot, .. } => {
+                    is_past(sender, *ballot, is_busy) && is_answered_in_vain()
+                }
+                Promise { .. } | Rejected { .. } => true,
+                Accepted { .. } | Decision { .. } | Inquire => false,
+            },
+            (_, Message::Poll { ticket, .. }) => {
+                !is_waiting(sender, *ticket) && is_answered_in_vain()
             }
-            Message::Vote { ticket, .. } => !is_waiting(receiver, *ticket),
+            (_, Message::Vote { .. }) => true,
+        }
+    }
+
+    fn is_past_for_receiver(
+        &self,
+        rule: usize,
+        envelope: &Envelope<Message<Value>>,
+        receiver: Knowledge<'_, P>,
+    ) -> bool {
+        use paxos::Message::{Accept, Accepted, Decision, Inquire, Prepare, Promise, Rejected};
+        match (rule, &envelope.message) {
+            (SETTLED, _) => has_written(receiver),
+            (_, Message::Decree { message, .. }) => match message {
+                Prepare { ballot } => has_promised(receiver, |promised| promised >= *ballot),
+                Accept { ballot, .. } => has_promised(receiver, |promised| promised > *ballot),
+                Promise { ballot, .. } => is_past(receiver, *ballot, is_preparing),
+                Rejected { ballot, .. } => is_past(receiver, *ballot, is_busy),
+                Accepted { .. } | Decision { .. } | Inquire => false,
+            },
+            (_, Message::Poll { .. }) => true,
+            (_, Message::Vote { ticket, .. }) => !is_waiting(receiver, *ticket),
+        }
+    }
+
+    const SPENDS_BY_VIEW: bool = true;
+
+    /// A node that does not wait for votes may never have been asked to read. Once a read was answered, or forgotten in a
+    /// crash, its client does not ask there again.
+    fn is_past_for_view(
+        &self,
+        _: usize,
+        envelope: &Envelope<Message<Value>>,
+        history: &History,
+    ) -> bool {
+        match &envelope.message {
+            Message::Decree { .. } => true,
+            Message::Poll { ticket, .. } | Message::Vote { ticket, .. } => {
+                let client = u16::try_from(*ticket).expect("a client's number");
+                history.invoked(client) > 0
+            }
         }
     }
 
@@ -228,9 +254,32 @@ impl<P: AnyRegisters> Application<P> for Clients {
     }
 }
 
+/// The rule by which messages are spent whose receiver has written down what was chosen.
+const SETTLED: usize = 0;
+/// How many rules there are. By the other messages are spent whose ballot, or whose read, is past.
+const SPENT_RULES: usize = 2;
+
+/// Whether a node has written down what was chosen.
+fn has_written<P: AnyRegisters>(node: Knowledge<'_, P>) -> bool {
+    matches!(node.durable.0.get(NAME), Some(Kept::Chosen(_)))
+}
+
+/// Whether a node's acceptor has promised such a ballot. A node that has written down what was chosen promises and accepts
+/// nothing.
+fn has_promised<P: AnyRegisters>(
+    node: Knowledge<'_, P>,
+    is_wanted: impl Fn(Ballot) -> bool,
+) -> bool {
+    match node.durable.0.get(NAME) {
+        Some(Kept::Decree(durable)) => durable.promised.is_some_and(is_wanted),
+        Some(Kept::Chosen(_)) => true,
+        None => false,
+    }
+}
+
 /// See [`has_passed`]. A node that has written down what was chosen has.
 fn is_past<P: AnyRegisters>(
-    node: &Process<P>,
+    node: Knowledge<'_, P>,
     ballot: Ballot,
     progress: fn(&Progress<Value>) -> bool,
 ) -> bool {
@@ -239,7 +288,7 @@ fn is_past<P: AnyRegisters>(
         Some(Kept::Chosen(_)) => return true,
         None => return false,
     };
-    let register = node.state().and_then(|knows| knows.get(NAME));
+    let register = node.state.and_then(|knows| knows.get(NAME));
     let knows = match register {
         Some(Register::Open(decree)) => match decree.knows(Role::Proposer) {
             paxos::State::Proposer(proposer) => Some(proposer),
@@ -250,8 +299,8 @@ fn is_past<P: AnyRegisters>(
     has_passed(durable, knows, ballot, progress)
 }
 
-fn is_waiting<P: AnyRegisters>(node: &Process<P>, ticket: Ticket) -> bool {
-    let register = node.state().and_then(|knows| knows.get(NAME));
+fn is_waiting<P: AnyRegisters>(node: Knowledge<'_, P>, ticket: Ticket) -> bool {
+    let register = node.state.and_then(|knows| knows.get(NAME));
     matches!(register, Some(Register::Open(decree)) if decree.waits(ticket))
 }
 

@@ -109,6 +109,13 @@ impl<T: Eq + Hash, M> Interner<T, M> {
     }
 }
 
+impl<T, M> Interner<T, M> {
+    /// All values that are kept, in no particular order.
+    pub(super) fn all(&self) -> Vec<Interned<T, M>> {
+        self.0.pairs().into_iter().map(|(kept, ())| *kept).collect()
+    }
+}
+
 impl<T, M> Default for Interner<T, M> {
     fn default() -> Self {
         Self(Table::default())
@@ -133,6 +140,13 @@ impl<K: Copy + Eq + Hash, V: Copy> Memo<K, V> {
     #[inline(never)]
     fn learn(&self, hash: u64, key: K, work_out: impl FnOnce() -> V) -> V {
         self.0.insert(hash, key, work_out()).1
+    }
+}
+
+impl<K, V> Memo<K, V> {
+    /// All that is remembered, in no particular order.
+    pub(super) fn pairs(&self) -> Vec<&'static (K, V)> {
+        self.0.pairs()
     }
 }
 
@@ -196,6 +210,18 @@ impl<K, V> Table<K, V> {
                 Err(place) => drop(place.set(entry)),
             }
         }
+    }
+
+    /// All pairs, in no particular order.
+    fn pairs(&self) -> Vec<&'static (K, V)> {
+        let mut pairs = Vec::new();
+        let mut open: Vec<&'static Entry<K, V>> =
+            self.roots.iter().filter_map(Branch::get).collect();
+        while let Some(entry) = open.pop() {
+            pairs.push(&entry.pair);
+            open.extend(entry.branches.iter().filter_map(Branch::get));
+        }
+        pairs
     }
 
     /// The pair of this key, or the place where it belongs.
@@ -276,6 +302,21 @@ mod tests {
         let interner = Interner::default();
         let kept = [0, 1, 0].map(|n| interner.intern(Colliding(n), |_| ()));
         assert!(kept[0] != kept[1] && kept[0] == kept[2]);
+    }
+
+    #[test]
+    fn all_that_is_kept_or_remembered_is_listed_once() {
+        let (memo, interner) = (Memo::default(), Interner::default());
+        for n in (0..100).chain(0..100) {
+            memo.recall(n, || n + 1);
+            interner.intern(n, |_| ());
+        }
+        let mut pairs: Vec<(i32, i32)> = memo.pairs().into_iter().copied().collect();
+        pairs.sort_unstable();
+        assert_eq!(pairs, Vec::from_iter((0..100).map(|n| (n, n + 1))));
+        let mut kept: Vec<i32> = interner.all().into_iter().map(|kept| *kept).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, Vec::from_iter(0..100));
     }
 
     #[test]

@@ -61,6 +61,21 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
         })
     }
 
+    /// Every distinct process that it has met.
+    pub(super) fn all_processes(&self) -> Vec<InternedProcess<P>> {
+        self.memory.processes.all()
+    }
+
+    /// Every distinct view that it has met.
+    pub(super) fn all_views(&self) -> Vec<InternedView<P, A>> {
+        self.memory.views.all()
+    }
+
+    /// Every distinct message that it has met: all that were ever sent.
+    pub(super) fn all_envelopes(&self) -> Vec<Interned<Envelope<P::Message>>> {
+        self.memory.envelopes.all()
+    }
+
     /// A state with other processes and other messages in the place of these, which say the same in other words.
     pub fn in_other_words(
         &self,

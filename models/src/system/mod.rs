@@ -12,6 +12,8 @@
 //! A state is made of parts: [processes](Process), what each has in flight ([`Outbox`]), the application's
 //! view. An action changes a few of them, and what becomes of a part depends on it alone: so it is worked out
 //! once, by the protocol's own code, and then remembered.
+//!
+//! Messages that can change nothing any more may be left out: `forgetting` says when that is right, and checks it.
 
 use std::fmt::{self, Debug};
 use std::hash::Hash;
@@ -23,6 +25,7 @@ use stateright::{Model, Path, Property};
 mod diagram;
 mod environment;
 mod fairness;
+mod forgetting;
 mod interned;
 mod journal;
 mod memory;
@@ -35,6 +38,7 @@ mod timers;
 mod view;
 
 pub use environment::{Campaigns, Disk, Environment, EnvironmentFlags, FullLinks, Timers};
+pub use forgetting::{Asked, Fault, Knowledge, Violation};
 pub use interned::Interned;
 pub use journal::{Event, Journal};
 use memory::Memory;
@@ -79,7 +83,8 @@ pub trait Application<P: Protocol> {
         true
     }
 
-    /// Whether messages are forgotten, as [`Application::is_lost`] and [`Application::is_spent`] tell.
+    /// Whether messages are forgotten: those that are [lost](Application::is_lost), and those that are
+    /// [spent](System::is_spent).
     fn forgets(&self) -> bool {
         false
     }
@@ -89,15 +94,59 @@ pub trait Application<P: Protocol> {
         false
     }
 
-    /// Whether a message in flight can change nothing any more, whatever happens: neither its receiver nor anybody
-    /// who would be answered, now or after a crash. States that differ in such messages only are one.
-    fn is_spent(
+    /// By how many rules messages are spent. A message is spent if for one of them, by its number from 0, all three
+    /// conditions are true: [on its sender](Application::is_past_for_sender), [on its
+    /// receiver](Application::is_past_for_receiver) and [on the view](Application::is_past_for_view).
+    ///
+    /// A spent message can change nothing any more, whatever happens: neither its receiver nor anybody who would be
+    /// answered, now or after a crash. That is [checked](System::check_forgetting) at the end of a search.
+    fn spent_rules(&self) -> usize {
+        0
+    }
+
+    /// The condition of a rule on a message's sender: true for good, once it is true of a process and a message that was
+    /// sent.
+    fn is_past_for_sender(
         &self,
+        _rule: usize,
         _envelope: &Envelope<P::Message>,
-        _sender: &Process<P>,
-        _receiver: &Process<P>,
+        _sender: Knowledge<'_, P>,
     ) -> bool {
         false
+    }
+
+    /// The condition of a rule on a message's receiver: true for good, once it is true of a process and a message that was
+    /// sent.
+    fn is_past_for_receiver(
+        &self,
+        _rule: usize,
+        _envelope: &Envelope<P::Message>,
+        _receiver: Knowledge<'_, P>,
+    ) -> bool {
+        false
+    }
+
+    /// Whether any rule has a condition on the view.
+    const SPENDS_BY_VIEW: bool = false;
+
+    /// The condition of a rule on the view, true for good once it is true: where processes forget what they were asked, the
+    /// view tells whether they will be asked again.
+    fn is_past_for_view(
+        &self,
+        _rule: usize,
+        _envelope: &Envelope<P::Message>,
+        _view: &Self::View,
+    ) -> bool {
+        true
+    }
+
+    /// Messages that are asked about as if they had been sent, besides those that were: where states are taken for one that
+    /// differ in numbers only, the messages that were sent, with other numbers.
+    fn with_other_numbers(
+        &self,
+        _sent: &[Interned<Envelope<P::Message>>],
+    ) -> Vec<Envelope<P::Message>> {
+        Vec::new()
     }
 
     /// Whether a timer that is set may fire: a bound of the model, where what processes number would grow without
@@ -129,6 +178,8 @@ pub struct System<P: Protocol + 'static, A: Application<P> + 'static> {
     application: A,
     environment: Environment,
     memory: Memory<P, A>,
+    /// Whether spent messages stay in flight, so that they can be asked about.
+    keeps_spent: bool,
     /// What Stateright's checkers and Explorer evaluate.
     pub properties: Vec<Property<Self>>,
 }
@@ -173,6 +224,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             application,
             environment,
             memory: Memory::default(),
+            keeps_spent: false,
             properties: Vec::new(),
         }
     }
@@ -401,16 +453,12 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     /// Takes out the messages that are always lost, and those that can change nothing any more.
     fn forget(&self, change: &mut Change<'_, P, A>) {
         for sender in self.ids() {
-            let processes = &change.now().processes;
+            let state = change.now();
             let is_out = |envelope: &Envelope<P::Message>| {
-                let (from, to) = (
-                    &processes[envelope.from.index()],
-                    &processes[envelope.to.index()],
-                );
-                self.application.is_lost(envelope) || self.application.is_spent(envelope, from, to)
+                self.application.is_lost(envelope)
+                    || !self.keeps_spent && self.is_spent(state, envelope)
             };
-            let outbox = &change.now().network.outboxes[sender.index()];
-            if let Some(left) = outbox.without(is_out) {
+            if let Some(left) = state.network.outboxes[sender.index()].without(is_out) {
                 change.set_outbox(sender, self.intern_outbox(left));
             }
         }

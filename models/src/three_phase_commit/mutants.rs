@@ -1,7 +1,9 @@
 //! Bugs of three-phase commit, each with the property that it must break and the instance that shows it.
 
+use quorate::protocol::Effect;
 use quorate::three_phase_commit::{
-    Decision, Published, Record, Rules, Standing, Termination, ThreePhaseCommit, Vote,
+    Decision, Message, Published, Record, Rules, Standing, State, Termination, ThreePhaseCommit,
+    Timer, Vote,
 };
 
 use super::parameters::Parameters;
@@ -24,6 +26,8 @@ impl Mutant {
             .put_into(|wrong| protocol(parameters, wrong.unwrap_or(&Published)))
     }
 }
+
+type Effects = Vec<Effect<ThreePhaseCommit<&'static dyn Rules>>>;
 
 wrong_rule!(
     SameEpoch,
@@ -117,6 +121,23 @@ wrong_rule!(
     }
 );
 
+/// A participant that is committable already acknowledges no more.
+fn acknowledges_once(before: &State, after: &State, mut effects: Effects) -> Effects {
+    let acknowledges = |effect: &Effect<_>| {
+        matches!(
+            effect,
+            Effect::Send {
+                message: Message::Acknowledge { .. },
+                ..
+            }
+        )
+    };
+    if before == after {
+        effects.retain(|effect| !acknowledges(effect));
+    }
+    effects
+}
+
 /// All mutants.
 pub const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -187,6 +208,20 @@ pub const MUTANTS: &[Mutant] = &[
         bug: Bug::Effects(|_, _, effects| {
             unforced(effects, |record| matches!(record, Record::Started { .. }))
         }),
+    },
+    Mutant {
+        name: "acknowledges-once",
+        summary: "a participant does not acknowledge again when it is asked again",
+        breaks: properties::NON_BLOCKING,
+        instance: "lossy",
+        bug: Bug::Effects(acknowledges_once),
+    },
+    Mutant {
+        name: "never-resends",
+        summary: "nobody says again what may have been lost",
+        breaks: properties::NON_BLOCKING,
+        instance: "lossy",
+        bug: Bug::Forgotten(|timer| matches!(timer, Timer::Resend { .. })),
     },
     Mutant {
         name: "any-yes-pre-commits",

@@ -159,6 +159,15 @@ pub fn instances() -> Vec<Instance<Parameters>> {
             with(crashes(3, true)),
         ),
         instance(
+            "lossy",
+            "2 participants, a process fails for good, a message is lost",
+            true,
+            with(Environment {
+                drops: 1,
+                ..crashes(1, false)
+            }),
+        ),
+        instance(
             "successive",
             "two transactions of 1 participant, a crash",
             true,

@@ -12,7 +12,7 @@ use crate::runtime::Service;
 use crate::transport::{self, Caller, Outbox};
 use quorate::protocol::{ProcessId, Protocol};
 use quorate::raft::{
-    self, Entry, Index, Origin, Output, Request, Role as RaftRole, State, Term, Ticket, Timer,
+    self, Index, Origin, Output, Proposal, Request, Role as RaftRole, State, Term, Ticket, Timer,
 };
 
 /// What a client may ask.
@@ -153,7 +153,7 @@ impl Waiting {
 pub struct KeyValue {
     me: ProcessId,
     settings: Settings,
-    entries: Vec<Entry<Command>>,
+    proposals: Vec<Proposal<Command>>,
     reads: Vec<(Ticket, Query)>,
     /// Who waits for a session, or for what it reads.
     by_ticket: HashMap<Ticket, Waiting>,
@@ -186,7 +186,7 @@ impl KeyValue {
             me,
             compact_after: settings.compact_after(),
             settings,
-            entries: Vec::new(),
+            proposals: Vec::new(),
             reads: Vec::new(),
             by_ticket: HashMap::new(),
             by_origin: HashMap::new(),
@@ -233,13 +233,12 @@ impl KeyValue {
             raft::Refusal::NotLeader { leader } => Refusal::NotLeader { leader },
             raft::Refusal::Full | raft::Refusal::TooMuch { .. } => Refusal::Full,
         };
-        let entries = |entry: Entry<Command>| match entry {
-            Entry::OpenSession { ticket } => self.by_ticket.remove(&ticket),
-            Entry::Command { origin, .. } => self.by_origin.remove(&origin?),
-            Entry::NoOp => None,
+        let proposals = |proposal: Proposal<Command>| match proposal {
+            Proposal::OpenSession { ticket } => self.by_ticket.remove(&ticket),
+            Proposal::Command { origin, .. } => self.by_origin.remove(&origin?),
         };
         let waiting: Vec<_> = match request {
-            Request::Propose(refused) => refused.into_iter().filter_map(entries).collect(),
+            Request::Propose(refused) => refused.into_iter().filter_map(proposals).collect(),
             Request::Read(refused) => {
                 let tickets = refused.into_iter().map(|(ticket, _)| ticket);
                 tickets
@@ -292,11 +291,11 @@ where
             Operation::Open => {
                 // By chance, so that none is another's: who replies may be another node than the one that was asked.
                 let ticket = fastrand::u64(..);
-                self.entries.push(Entry::OpenSession { ticket });
+                self.proposals.push(Proposal::OpenSession { ticket });
                 self.by_ticket.insert(ticket, waiting);
             }
             Operation::Execute { origin, command } => {
-                self.entries.push(Entry::Command {
+                self.proposals.push(Proposal::Command {
                     origin: Some(origin),
                     command,
                 });
@@ -312,11 +311,11 @@ where
     }
 
     fn submit(&mut self, _: &State<Map>) -> Vec<Request<Map>> {
-        let entries = std::mem::take(&mut self.entries);
+        let proposals = std::mem::take(&mut self.proposals);
         let reads = std::mem::take(&mut self.reads);
         let compacts = std::mem::take(&mut self.compacts);
         let requests = [
-            (!entries.is_empty()).then_some(Request::Propose(entries)),
+            (!proposals.is_empty()).then_some(Request::Propose(proposals)),
             (!reads.is_empty()).then_some(Request::Read(reads)),
             compacts.then_some(Request::Compact),
         ];

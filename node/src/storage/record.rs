@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 use super::Error;
 use quorate::protocol::ProcessId;
 
-/// The version of the records that are written. Others are refused.
-pub const VERSION: u8 = 1;
+/// The version of the records that are written. Others are refused. Since 2 an entry of Raft's log that opens a session carries
+/// the limit by which sessions end.
+pub const VERSION: u8 = 2;
 
 /// The bytes of a record.
 pub(super) fn encode<R: Serialize>(record: &R) -> Result<Vec<u8>, Error> {

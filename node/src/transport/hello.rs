@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{Error, frame};
 use quorate::protocol::ProcessId;
 
-/// The version of what follows. Others are refused.
-pub const VERSION: u16 = 1;
+/// The version of what follows. Others are refused. Since 2 an entry of Raft's log that opens a session carries the limit by which
+/// sessions end.
+pub const VERSION: u16 = 2;
 
 /// What the first frame begins with, whatever the version.
 const NAME: &[u8] = b"quorate";

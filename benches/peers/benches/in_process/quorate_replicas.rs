@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use quorate::protocol::{Effect, Input, ProcessId};
 use quorate::raft::{
-    Entry, Index, Limits, Message, Origin, Output, Raft, Request, StateMachine, Timer,
+    Index, Limits, Message, Origin, Output, Proposal, Raft, Request, StateMachine, Timer,
 };
 use quorate_node::runtime::{Host, Process};
 use quorate_node::storage::Batch;
@@ -219,12 +219,12 @@ async fn serve(
                 Event::Durable(count) => process.durable(count, now, &mut others),
                 Event::Open(ticket, sender) => {
                     others.opening.insert(ticket, sender);
-                    proposed.push(Entry::OpenSession { ticket });
+                    proposed.push(Proposal::OpenSession { ticket });
                 }
                 Event::Command(origin, command, sender) => {
                     others.waiting.insert(origin, sender);
                     let origin = Some(origin);
-                    proposed.push(Entry::Command { origin, command });
+                    proposed.push(Proposal::Command { origin, command });
                 }
             }
         }

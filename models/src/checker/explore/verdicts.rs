@@ -6,13 +6,13 @@ use std::hash::Hash;
 
 use stateright::Model;
 
-use super::{Explored, NOT_DETERMINISTIC, Plane, Search, Witness};
+use super::{Caught, Explored, NOT_DETERMINISTIC, Place, Plane, Search, Witness};
 use crate::checker::liveness::{Claim, Finding, Kind, Lasso, Space};
 use crate::checker::property::class_of;
 use crate::checker::segmented::BitSet;
 use crate::checker::validate::validate;
 use crate::checker::visited::{Fingerprint, Number};
-use crate::checker::{Condition, End, Exploration, Memory, Property, Run, Verdict};
+use crate::checker::{Condition, End, Exploration, Memory, Panic, Property, Run, Verdict};
 
 /// What is found out about a claim, over all its cases.
 struct Decision {
@@ -64,6 +64,7 @@ where
             false => self.visited.pack(),
         };
         let is_exhausted = end == End::Exhausted;
+        let caught = self.caught().take();
         let mut analysis_peak = 0;
         let verdicts = (0..self.properties.len()).map(|index| {
             let property = self.properties[index];
@@ -82,7 +83,10 @@ where
                 .expect("no worker panics holding it");
             let witness = witness.map(|witness| self.replay(&explored, &property, witness));
             self.validate(&property, witness.as_ref());
-            Verdict::new(property, witness, is_exhausted)
+            Verdict {
+                is_vacuous: is_exhausted && self.is_about_nothing(&property, &explored),
+                ..Verdict::new(property, witness, is_exhausted)
+            }
         });
         let verdicts = verdicts.collect();
         Exploration {
@@ -96,6 +100,40 @@ where
                 steps,
             },
             fingerprint_bits: F::BITS,
+            panic: caught.map(|caught| self.panic(caught, &explored)),
+        }
+    }
+
+    /// Whether a claim about all states, or all steps, is about none, for there are none.
+    fn is_about_nothing(&self, property: &Property<M>, explored: &Explored) -> bool {
+        match property.condition {
+            Condition::Always(_) => explored.parents.len() == 0,
+            Condition::EveryStep(_) => self.progress().generated == explored.initial,
+            _ => false,
+        }
+    }
+
+    /// Tells where the model panicked, without asking it again for what it panicked at.
+    fn panic(&self, Caught { place, message }: Caught, explored: &Explored) -> Panic<M> {
+        let (run, action) = match place {
+            Place::Initial(index) => {
+                let state = index.map(|index| self.model.init_states().swap_remove(index));
+                (state.map(Run::of), None)
+            }
+            Place::Expanding(state, begun) => {
+                let run = self.follow_way(&way_to(state, explored));
+                let mut actions = Vec::new();
+                if begun > 0 {
+                    self.model.actions(run.last(), &mut actions);
+                }
+                let action = actions.into_iter().take(begun).last();
+                (Some(run), action)
+            }
+        };
+        Panic {
+            message,
+            run,
+            action,
         }
     }
 
@@ -161,25 +199,28 @@ where
             ),
             Witness::Step(from, to) => (from, Some(to)),
         };
-        let mut way = vec![state];
-        let mut at = state;
-        let initial_states = explored.levels.get(1).copied().unwrap_or(usize::MAX);
-        while at as usize >= initial_states {
-            at = explored.parents.get(at as usize);
-            way.push(at);
-        }
-        way.reverse();
-        let mut run = self.follow_way(&way);
+        let mut run = self.follow_way(&way_to(state, explored));
         // Of several actions that take a step that a property is about, it is one that it is about.
         if let Some(to) = step_to {
             let at = run.last();
             let is_wanted = |(action, next): &(M::Action, M::State)| {
                 F::of(next) == to && self.is_witness_step(property, at, action, next)
             };
-            let step = self.model.next_steps(at).into_iter().find(is_wanted);
+            let step = self.steps_from(at).find(is_wanted);
             run.steps.push(step.expect(NOT_DETERMINISTIC));
         }
         run
+    }
+
+    /// The steps from a state, each when it is asked for: the model may panic at a later one.
+    fn steps_from(&self, state: &M::State) -> impl Iterator<Item = (M::Action, M::State)> {
+        let mut actions = Vec::new();
+        self.model.actions(state, &mut actions);
+        let step = |action: M::Action| {
+            let next = self.model.next_state(state, action.clone())?;
+            Some((action, next))
+        };
+        actions.into_iter().filter_map(step)
     }
 
     fn replay_lasso(&self, lasso: &Lasso) -> Run<M> {
@@ -201,11 +242,7 @@ where
         let (&first, rest) = way.split_first().expect("a way has a state");
         let initial = self.model.init_states().into_iter();
         let mut initial = initial.filter(|state| self.visited.number(F::of(state)) == Some(first));
-        let mut run = Run {
-            initial: initial.next().expect(NOT_DETERMINISTIC),
-            steps: Vec::new(),
-            cycle: None,
-        };
+        let mut run = Run::of(initial.next().expect(NOT_DETERMINISTIC));
         for &to in rest {
             self.follow(&mut run, to, |_| true);
         }
@@ -214,11 +251,23 @@ where
 
     /// Extends a run by a step to the state with this number.
     fn follow(&self, run: &mut Run<M>, to: Number, is_wanted: impl Fn(&M::Action) -> bool) {
-        let steps = self.model.next_steps(run.last());
         let leads = |(action, next): &(M::Action, M::State)| {
             self.visited.number(F::of(next)) == Some(to) && is_wanted(action)
         };
-        let step = steps.into_iter().find(leads);
+        let step = self.steps_from(run.last()).find(leads);
         run.steps.push(step.expect(NOT_DETERMINISTIC));
     }
+}
+
+/// The numbers of the states on a shortest run to one.
+fn way_to(state: Number, explored: &Explored) -> Vec<Number> {
+    let mut way = vec![state];
+    let mut at = state;
+    let initial_states = explored.levels.get(1).copied().unwrap_or(usize::MAX);
+    while at as usize >= initial_states {
+        at = explored.parents.get(at as usize);
+        way.push(at);
+    }
+    way.reverse();
+    way
 }
