@@ -318,8 +318,10 @@ fn paxos() -> Paxos<u8> {
     Paxos::new(2, 1, quorums).expect("there are proposers")
 }
 
-/// What happens by chance, and what is told.
-fn run(seed: u64, disks_are_slow: bool) -> (Vec<Event<Paxos<u8>>>, Vec<(ProcessId, u8)>) {
+/// What happens by chance, and who tells which value.
+type Run = (Vec<Event<Paxos<u8>>>, Vec<(ProcessId, u8)>);
+
+fn run(seed: u64, disks_are_slow: bool) -> Run {
     let mut cluster = Cluster::new(paxos(), seed);
     cluster.disks_are_slow = disks_are_slow;
     for (value, proposer) in (1..).zip(paxos().proposers()) {
