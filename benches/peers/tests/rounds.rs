@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use quorate_peers::raft_rs::Encode;
-use quorate_peers::replicas::{Checksum, Cluster, Command, REPLICAS, Replicas, Rounds};
+use quorate_peers::replicas::{Checksum, Command, REPLICAS, Replicas, Rounds, Servers};
 use quorate_peers::{omni_paxos, raft_rs};
 
 /// Replicas, all of which but the last apply everything.
@@ -73,7 +73,7 @@ fn pass_rounds<C: Command>(replicas: impl Replicas<C>) {
 }
 
 fn all_apply_the_same<C: Encode>() {
-    pass_rounds::<C>(Cluster::elected());
+    pass_rounds::<C>(Servers::elected());
     pass_rounds::<C>(omni_paxos::Cluster::elected(16));
     pass_rounds::<C>(raft_rs::Cluster::elected());
 }
