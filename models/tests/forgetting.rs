@@ -14,7 +14,7 @@ enum Bug {
     None,
     /// The counter counts every acknowledgement.
     CountsAny,
-    /// The counter writes what it knows, at every acknowledgement.
+    /// The counter writes the number of every acknowledgement.
     Writes,
     /// The counter tells the application of every acknowledgement.
     Tells,
@@ -86,6 +86,7 @@ impl Protocol for Counting {
         match input {
             Input::Start(number) => {
                 state.number = number;
+                effects.cancel_timer(());
                 self.timers(state)
                     .into_iter()
                     .for_each(|()| effects.set_timer(()));
@@ -118,7 +119,7 @@ impl Protocol for Counting {
                     }
                     match bug {
                         Bug::CountsAny => state.heard = true,
-                        Bug::Writes => effects.append(state.number),
+                        Bug::Writes => effects.append(number),
                         Bug::Tells => effects.emit(number),
                         Bug::Repeats if number < state.number => {
                             effects.send(FOLLOWER, Message::Number(number));
@@ -192,7 +193,7 @@ impl Application<Counting> for Audience {
     ) -> bool {
         match envelope.message {
             Message::Number(number) => *sender.durable > number,
-            Message::Acknowledged(_) => true,
+            Message::Acknowledged(number) => *sender.durable >= number,
         }
     }
 
@@ -220,8 +221,10 @@ impl Application<Counting> for Audience {
 }
 
 fn model(bug: Bug, disk: Disk) -> System<Counting, Audience> {
+    // What is lost, an answer would put in flight again.
     let environment = Environment {
         crashes: 1,
+        drops: 1,
         disk,
         ..Environment::default()
     };
@@ -315,7 +318,8 @@ fn a_violation_is_shown_by_a_run_of_the_whole_model() {
     for bug in of_one_delivery {
         let finding = finding(bug, Disk::Atomic);
         assert_eq!(finding.holds, Some(false), "{bug:?}");
-        let (whole, run) = finding.shown.as_ref().expect("a run");
+        let shown = finding.shown.as_ref();
+        let (whole, run) = shown.unwrap_or_else(|| panic!("no run shows {bug:?}"));
         assert!(!run.steps.is_empty(), "{bug:?}");
         let report = finding.report(System::narrate);
         assert_eq!(report.name, SPENT);
