@@ -106,11 +106,10 @@ fn without_what_an_instance_was_made_for_its_mutant_survives() {
             assert!(broken.is_empty(), "{mutant} in {instance}: {broken:?}");
         }
     }
-    for mutant in ["acknowledges-once", "never-resends"] {
-        for instance in ["default", "recovering", "three", "successive", "any-order"] {
-            let broken = broken_in!(three_phase_commit, mutant, instance);
-            assert!(broken.is_empty(), "{mutant} in {instance}: {broken:?}");
-        }
+    let mutant = "acknowledges-once";
+    for instance in ["default", "recovering", "three", "successive", "any-order"] {
+        let broken = broken_in!(three_phase_commit, mutant, instance);
+        assert!(broken.is_empty(), "{mutant} in {instance}: {broken:?}");
     }
 }
 
