@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quorate::protocol::{Effect, ProcessId, Protocol, TimerKind};
-use quorate_models::checker::Condition;
+use quorate_models::checker::{Condition, Options, explore};
 use quorate_models::mutant::Mutated;
 use quorate_models::system::{Action, Environment, NetworkKind, System, Timers};
 use stateright::Model;
@@ -191,4 +191,24 @@ fn a_mutated_protocol_suspects_and_campaigns_as_the_protocol_does() {
         let kind = town.timer_kind(&citizen, &timer);
         assert_eq!(mutated.timer_kind(&citizen, &timer), kind);
     }
+}
+
+/// What is told about one timer is left out.
+fn silent_about_resends(_: &Citizen, _: &Citizen, effects: Vec<Effect<Town>>) -> Vec<Effect<Town>> {
+    let is_told = |effect: &Effect<Town>| !matches!(effect, Effect::SetTimer(Timer::Resend));
+    effects.into_iter().filter(is_told).collect()
+}
+
+#[test]
+fn a_timer_that_is_read_off_and_was_not_told_ends_the_search_with_the_run_to_it() {
+    let silent = Mutated {
+        effects: Some(silent_about_resends),
+        ..Mutated::of(Town::of(&[]))
+    };
+    let system = System::new(silent, Mayor, harsh(Timers::Asynchronous, false));
+    let exploration = explore(&system, &[], &[], &Options::default());
+    let panic = exploration.panic.expect("the comparison");
+    assert!(panic.message.contains("timers set are"), "{panic:?}");
+    // Once process 0 has heard, it says so again until all have.
+    assert!(panic.run.is_some() && panic.action.is_some());
 }
