@@ -6,13 +6,13 @@ use std::hash::Hash;
 
 use quorate::atomic_commit::{Output, Request};
 use quorate::protocol::{ProcessId, Protocol};
+use quorate::raft::Register;
 use quorate_models::atomic_commit::actor_model::{
     Actors, ActorsState, actor_model, requests_left, view,
 };
 use quorate_models::atomic_commit::application::{Clients, View};
 use quorate_models::checker::to_the_end;
 use quorate_models::framework::RequestOrder;
-use quorate_models::raft::application::Register;
 use quorate_models::system::{Action, Environment, System, SystemState};
 use quorate_models::{paxos, raft, three_phase_commit, two_phase_commit};
 use stateright::actor::Network;

@@ -2,11 +2,12 @@
 //! that finds bugs has to let these pass.
 
 use quorate::protocol::Effect;
-use quorate::raft::{Configuration, Published, Purpose, Raft, Record, Rules, ServerSet, State};
+use quorate::raft::{
+    Configuration, Published, Purpose, Raft, Record, Register, Rules, ServerSet, State,
+};
 use quorate_models::checker::{Options, explore};
 use quorate_models::entry::Claimed;
 use quorate_models::mutant::Mutated;
-use quorate_models::raft::application::Register;
 use quorate_models::raft::mutants::MUTANTS;
 use quorate_models::raft::parameters::{Parameters, instances};
 use quorate_models::raft::properties::{ANSWERS_ARE_DURABLE, AnyRaft};

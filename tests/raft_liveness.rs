@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 
 use itertools::iproduct;
-use quorate::raft::{Published, Raft};
+use quorate::raft::{Published, Raft, Register};
 use quorate_models::checker::{Answer, Options, explore};
 use quorate_models::entry::Claimed;
 use quorate_models::quotient::Quotient;
-use quorate_models::raft::application::{Clients, Register, somebody_has_led};
+use quorate_models::raft::application::{Clients, somebody_has_led};
 use quorate_models::raft::bounded_liveness::{APPLIES, CATCHES_UP, LEADS_FOR_GOOD};
 use quorate_models::raft::liveness::{ELECTED, SPLIT_VOTES, Unbounded};
 use quorate_models::raft::parameters::{Parameters, instances};

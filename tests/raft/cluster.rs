@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 
 use quorate::protocol::{Driver, Effect, Input, Outside, ProcessId};
 use quorate::raft::{
-    self, Batch, Entries, Entry, Index, Limits, Origin, Position, Proposal, Raft, Role, Term,
-    Ticket, Timer,
+    self, Batch, Entries, Entry, Index, Limits, Origin, Position, Proposal, Raft, Register, Role,
+    Term, Ticket, Timer,
 };
-use quorate_models::raft::application::Register;
 use quorate_models::raft::properties::AnyRaft;
 
 use crate::transcript::Transcript;

@@ -1,7 +1,6 @@
 //! Flow control: a limit on everything that may pile up.
 
-use quorate::raft::{Entries, Limits, Refusal, Sending};
-use quorate_models::raft::application::ENTRY_BYTES;
+use quorate::raft::{ENTRY_BYTES, Entries, Limits, Refusal, Sending};
 
 use crate::cluster::{Cluster, Message, ONE, Output, Request, THREE, TWO, command, told};
 

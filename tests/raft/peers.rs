@@ -1,8 +1,7 @@
 //! What peers send that makes no sense: nothing changes, and a snapshot that is none is reported.
 
 use quorate::protocol::{Input, NUMBER_MAX, ProcessId};
-use quorate::raft::{Chunk, Sending, Sessions};
-use quorate_models::raft::application::Register;
+use quorate::raft::{Chunk, Register, Sending, Sessions};
 
 use crate::cluster::{
     Cluster, Message, ONE, Output, THREE, TWO, command, disk, entries, position, sent, told,

@@ -1,7 +1,6 @@
 //! §5.3, log replication: a leader makes its followers' logs agree with its own.
 
-use quorate::raft::{Limits, Sending, Term};
-use quorate_models::raft::application::ENTRY_BYTES;
+use quorate::raft::{ENTRY_BYTES, Limits, Sending, Term};
 
 use crate::cluster::{
     Cluster, FIVE, FOUR, Message, ONE, Output, Record, THREE, TWO, command, disk, entries, forced,

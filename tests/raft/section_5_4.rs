@@ -1,7 +1,6 @@
 //! §5.4, safety: who may lead (§5.4.1), and what a leader may commit (§5.4.2).
 
-use quorate::raft::{Limits, Raft, Term};
-use quorate_models::raft::application::ENTRY_BYTES;
+use quorate::raft::{ENTRY_BYTES, Limits, Raft, Term};
 
 use crate::cluster::{
     Cluster, Durable, FIVE, FOUR, Message, ONE, Output, THREE, TWO, command, disk, position, sent,

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate::raft::{Chunk, Log, Sending, Sessions, Snapshot, Term};
-use quorate_models::raft::application::Register;
+use quorate::raft::{Chunk, Log, Register, Sending, Sessions, Snapshot, Term};
 
 use crate::cluster::{
     Cluster, Durable, Message, ONE, Output, Record, THREE, TWO, command, disk, entries, forced,

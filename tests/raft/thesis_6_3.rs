@@ -2,9 +2,9 @@
 
 use quorate::protocol::ProcessId;
 use quorate::raft::{
-    Entry, Index, Limits, Origin, Outcome, Proposal, Published, Raft, SESSIONS_MAX, Sessions,
+    ENTRY_BYTES, Entry, Index, Limits, Origin, Outcome, Proposal, Published, Raft, SESSIONS_MAX,
+    Sessions,
 };
-use quorate_models::raft::application::ENTRY_BYTES;
 
 use crate::cluster::{Cluster, ONE, Output, THREE, TWO, numbered};
 

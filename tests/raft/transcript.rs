@@ -90,7 +90,7 @@ impl Transcript {
 }
 
 /// A role, without what changes with each message.
-fn role(role: &Role<quorate_models::raft::application::Register>) -> String {
+fn role(role: &Role<quorate::raft::Register>) -> String {
     match role {
         Role::Leader(_) => "leader".to_owned(),
         other => format!("{other:?}"),

@@ -3,8 +3,7 @@
 
 use std::path::PathBuf;
 
-use quorate::raft::{Limits, Proposal};
-use quorate_models::raft::application::ENTRY_BYTES;
+use quorate::raft::{ENTRY_BYTES, Limits, Proposal};
 
 use crate::cluster::{Cluster, Durable, ONE, THREE, TWO, command, disk, numbered};
 use crate::section_5_3::figure_7;

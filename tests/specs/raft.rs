@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 
 use quorate::protocol::{Pending, ProcessId, Release};
 use quorate::raft::{
-    Applied, Durable, Entries, Entry, Follower, Index, Leader, Log, Message, Output, Position,
-    Progress, Proposal, Published, Raft, Record, Refusal, Request, Role, Sending, ServerSet,
-    Sessions, State, Term, Timer,
+    Applied, Durable, ENTRY_BYTES, Entries, Entry, Follower, Index, Leader, Log, Message, Output,
+    Position, Progress, Proposal, Published, Raft, Record, Refusal, Register, Request, Role,
+    Sending, ServerSet, Sessions, State, Term, Timer,
 };
 use quorate_models::checker::{Fairness, Property};
 use quorate_models::framework::{Framework, RequestOrder};
-use quorate_models::raft::application::{Clients, ENTRY_BYTES, Register, View};
+use quorate_models::raft::application::{Clients, View};
 use quorate_models::raft::bounded_liveness::{self, CATCHES_UP, COMMITS, LEADS_FOR_GOOD};
 use quorate_models::raft::parameters::Parameters;
 use quorate_models::raft::properties::{

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use quorate::protocol::ProcessId;
-use quorate::raft::{Output, Proposal, Published, Raft, Request};
+use quorate::raft::{Output, Proposal, Published, Raft, Register, Request};
 use stateright::actor::{ActorModel, ActorModelState, Network};
 
-use super::application::{Clients, Register, View};
+use super::application::{Clients, View};
 use super::parameters::Parameters;
 use super::properties::{COMMITS, ELECTION_SAFETY, LEADS, STATE_MACHINE_SAFETY};
 use super::{clients, protocol};

@@ -5,8 +5,8 @@ use std::fmt::{self, Debug};
 
 use quorate::protocol::{ProcessId, Protocol};
 use quorate::raft::{
-    Durable, Index, Message, Origin, Output, Proposal, Request, Role, ServerSet, State,
-    StateMachine, Term, Ticket, Timer,
+    Durable, Index, Message, Origin, Output, Proposal, Register, Request, Role, ServerSet, State,
+    Term, Ticket, Timer,
 };
 
 use super::terms::with_other_terms;
@@ -15,42 +15,6 @@ use crate::register::{self, History, Operation};
 use crate::system::{
     Application, Envelope, Environment, Interned, Knowledge, Process, SystemState, Timers,
 };
-
-/// A register that knows all values that were ever written to it: so that one that was written twice shows.
-#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub struct Register(pub Vec<u8>);
-
-impl StateMachine for Register {
-    type Command = u8;
-    type Query = ();
-    type Reply = u8;
-    type Chunk = u8;
-
-    fn apply(&mut self, command: &u8) -> u8 {
-        self.0.push(*command);
-        *command
-    }
-
-    fn query(&self, (): &()) -> u8 {
-        self.0.last().copied().unwrap_or(0)
-    }
-
-    fn snapshot(&self) -> Vec<u8> {
-        self.0.clone()
-    }
-
-    fn restore(chunks: &[u8]) -> Option<Self> {
-        Some(Self(chunks.to_vec()))
-    }
-
-    /// As much as any other entry.
-    fn size(_: &u8) -> usize {
-        ENTRY_BYTES
-    }
-}
-
-/// What an entry takes in a message.
-pub const ENTRY_BYTES: usize = size_of::<u64>();
 
 /// The application: clients that write and read a register, and somebody who has logs compacted.
 #[derive(Clone, Debug)]

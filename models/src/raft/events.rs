@@ -3,10 +3,9 @@
 //!
 //! Each is claimed of the instances that are named here, as they are: of other parameters nothing is said.
 
-use quorate::raft::{Durable, Index, Log, Message, Position, Role, Sending, State, Term};
+use quorate::raft::{Durable, Index, Log, Message, Position, Register, Role, Sending, State, Term};
 
 use super::Model;
-use super::application::Register;
 use super::parameters::{Parameters, instances};
 use super::properties::{AnyRaft, ModelState, leaders, logs};
 use crate::checker::{Condition, Property};

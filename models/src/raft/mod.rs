@@ -1,6 +1,6 @@
 //! Raft in an environment: application, properties, instances, mutants.
 
-use quorate::raft::{Limits, Raft, Rules};
+use quorate::raft::{ENTRY_BYTES, Limits, Raft, Register, Rules};
 
 use crate::checker::stateright_properties;
 use crate::entry::Claimed;
@@ -17,7 +17,7 @@ pub mod parameters;
 pub mod properties;
 pub mod terms;
 
-use application::{Clients, ENTRY_BYTES, Register};
+use application::Clients;
 use liveness::Unbounded;
 use parameters::Parameters;
 use properties::AnyRaft;

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use quorate::protocol::{Effect, ProcessId};
 use quorate::raft::{
     Chunk, Configuration, Durable, Index, Message, Position, Published, Purpose, Raft, Record,
-    Role, Rules, ServerSet, Sessions, State, Term,
+    Register, Role, Rules, ServerSet, Sessions, State, Term,
 };
 
-use super::application::Register;
 use super::parameters::Parameters;
 use super::{bounded_liveness, liveness, properties, protocol};
 use crate::mutant::{self, Mutated, unforced, wrong_rule};

@@ -7,11 +7,12 @@ use std::ops::Range;
 use itertools::Itertools;
 use quorate::protocol::{ProcessId, Protocol};
 use quorate::raft::{
-    Durable, Entry, Index, Log, Message, Output, Record, Request, Role, State, Term, Timer,
+    Durable, Entry, Index, Log, Message, Output, Record, Register, Request, Role, State, Term,
+    Timer,
 };
 
 use super::Model;
-use super::application::{Clients, Register};
+use super::application::Clients;
 use super::parameters::Parameters;
 use crate::checker::{Condition, Property};
 use crate::register::History;

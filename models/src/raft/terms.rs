@@ -12,10 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use itertools::Itertools;
 use quorate::protocol::Driver;
-use quorate::raft::{Batch, Durable, Entries, Entry, Log, Message, Position, Record, State, Term};
+use quorate::raft::{
+    Batch, Durable, Entries, Entry, Log, Message, Position, Record, Register, State, Term,
+};
 
 use super::Model;
-use super::application::{Clients, Register};
+use super::application::Clients;
 use super::properties::AnyRaft;
 use crate::quotient::hold_back_in_other_words;
 use crate::system::{Envelope, Interned, Process, SystemState};
