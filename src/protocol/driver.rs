@@ -94,12 +94,12 @@ impl<P: Protocol> Driver<P> {
         outside: &mut impl Outside<P>,
     ) {
         let mut reports = Reports::new();
+        let mut releasing = Releasing {
+            outside: &mut *outside,
+            reports: &mut reports,
+        };
         for pending in self.hold_back.durable(count) {
-            outside.record_durable(pending.record);
-            let mut releasing = Releasing {
-                outside: &mut *outside,
-                reports: &mut reports,
-            };
+            releasing.outside.record_durable(pending.record);
             for release in pending.releases {
                 release.carry_out(&mut releasing);
             }
@@ -156,7 +156,7 @@ impl<P: Protocol> Driver<P> {
 }
 
 /// Positions that are durable, in the order in which the process is stepped with them. Mostly there is one.
-type Reports = SmallVec<[u64; 4]>;
+type Reports = SmallVec<[u64; 1]>;
 
 /// Carries out what is released, and collects the reports of durability.
 struct Releasing<'a, O> {
