@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use quorate::protocol::{Effect, ProcessId};
 use quorate::raft::{
-    Chunk, Durable, Limits, Published, Raft, Record, Role, Rules, Sessions, Snapshot, State,
+    Chunk, Durable, Limits, Published, Raft, Role, Rules, Sessions, Snapshot, State,
 };
 use quorate_models::mutant::{Mutated, unforced};
 use quorate_node::key_value::{KeyValue, Map, PROTOCOL, Settings as Timing};
@@ -69,16 +69,14 @@ fn tells_before_it_is_durable(_: &State<Map>, now: &State<Map>, effects: Effects
     effects
 }
 
-fn snapshots_lack_sessions(_: &State<Map>, _: &State<Map>, mut effects: Effects) -> Effects {
-    for effect in &mut effects {
-        if let Effect::Append(Record::Snapshot { snapshot, .. }) = effect {
-            let mut chunks = snapshot.chunks.clone();
-            chunks[0] = Chunk::Sessions(Sessions::default());
-            let last = snapshot.last;
-            *snapshot = Snapshot { last, chunks }.into();
-        }
+/// It is what a node writes: a record that sums the log up is written as what replaces the log.
+fn snapshots_lack_sessions(durable: &mut Durable<Map>) {
+    if let Some(snapshot) = &mut durable.snapshot {
+        let mut chunks = snapshot.chunks.clone();
+        chunks[0] = Chunk::Sessions(Sessions::default());
+        let last = snapshot.last;
+        *snapshot = Snapshot { last, chunks }.into();
     }
-    effects
 }
 
 fn ends_at_the_snapshot(durable: &mut Durable<Map>) {
@@ -96,7 +94,7 @@ fn protocol(bug: Bug, servers: usize) -> Mutated<Server> {
     let mut mutated = Mutated::of(server.expect("a cluster that makes sense"));
     match bug {
         Bug::TellsBeforeItIsDurable => mutated.effects = Some(tells_before_it_is_durable),
-        Bug::SnapshotsLackSessions => mutated.effects = Some(snapshots_lack_sessions),
+        Bug::SnapshotsLackSessions => mutated.replaced = Some(snapshots_lack_sessions),
         Bug::LosesItsVote => mutated.recovered = Some(|_, durable| durable.voted_for = None),
         Bug::ReplacedLogsEndAtTheSnapshot => mutated.replaced = Some(ends_at_the_snapshot),
         Bug::None | Bug::ReadsWithoutQuorum | Bug::NeverSyncs => {}
