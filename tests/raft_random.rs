@@ -19,6 +19,7 @@ use quorate_models::raft::mutants::{MUTANTS, Mutant};
 use quorate_models::raft::parameters::Parameters;
 use quorate_models::raft::properties::AnyRaft;
 use quorate_models::raft::{Model, application::Clients, model, protocol};
+use quorate_models::reduction::SPENT;
 use quorate_models::system::{Action, Disk, Environment, NetworkKind, SystemState};
 use stateright::Model as _;
 
@@ -300,7 +301,8 @@ fn found(bug: &Mutant) -> Option<&'static str> {
 
 #[test]
 fn walks_find_every_bug_but_those_that_only_a_read_in_a_rare_place_shows() {
-    let is_common = |bug: &&Mutant| !TOO_RARE.contains(&bug.name);
+    // Whoever counts what walks forget is found where they are forgotten, by the models.
+    let is_common = |bug: &&Mutant| bug.breaks != SPENT && !TOO_RARE.contains(&bug.name);
     for bug in MUTANTS.iter().filter(is_common) {
         assert!(found(bug).is_some(), "{}", bug.name);
     }
