@@ -312,7 +312,7 @@ async fn another_version_is_refused_and_told_which_one_there_is() {
     let answer = read_all(&mut stream).await;
     let answer = String::from_utf8_lossy(&answer);
     assert!(
-        answer.contains("it speaks version 2, and this program only 1"),
+        answer.contains("it speaks version 3, and this program only 2"),
         "{answer}"
     );
     serves(&mut zero, address).await;
@@ -439,18 +439,18 @@ async fn only_this_machine_is_listened_to_unless_others_are_allowed() {
 }
 
 #[tokio::test]
-async fn the_bytes_on_the_wire_are_those_of_version_1() {
+async fn the_bytes_on_the_wire_are_those_of_version_2() {
     let listener = TcpListener::bind(any_port()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let dial = tokio::spawn(dial(address, node(1)));
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut first = [0; 26];
     stream.read_exact(&mut first).await.unwrap();
-    let expected = b"\x16\0\0\0quorate\x01\0\x04test\x05pairs\0\x01";
+    let expected = b"\x16\0\0\0quorate\x02\0\x04test\x05pairs\0\x01";
     assert_eq!(first, *expected);
     // The answer: "Ok", and node 0.
     stream
-        .write_all(b"\x17\0\0\0quorate\x01\0\0\x04test\x05pairs\0\0")
+        .write_all(b"\x17\0\0\0quorate\x02\0\0\x04test\x05pairs\0\0")
         .await
         .unwrap();
     let connection = dial.await.unwrap().unwrap();
