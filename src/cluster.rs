@@ -62,7 +62,7 @@ struct Machine<P: Protocol> {
     disk: P::Durable,
 }
 
-/// What surrounds one process while it takes a step.
+/// The surroundings of one process while it takes a step.
 struct Around<'a, P: Protocol> {
     me: ProcessId,
     in_flight: &'a mut VecDeque<Envelope<P::Message>>,

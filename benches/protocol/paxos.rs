@@ -41,7 +41,7 @@ struct Cluster<V: Data> {
 
 /// Messages in rounds.
 struct Network<V> {
-    /// What arrives in the next round.
+    /// The messages that arrive in the next round.
     in_flight: Vec<Envelope<Message<V>>>,
     /// In what order messages arrive, and how long who is rejected waits; or without chance in the order in which they
     /// were sent.
@@ -58,7 +58,7 @@ struct Process<V: Data> {
     waits: Waits<V>,
 }
 
-/// What is known of a process from outside.
+/// A process as the benchmark sees it: its role, its back-off, the value that it told.
 struct Waits<V> {
     is_learner: bool,
     /// The round at whose end it campaigns again.
@@ -66,7 +66,7 @@ struct Waits<V> {
     told: Option<V>,
 }
 
-/// What surrounds a process that takes a step.
+/// The surroundings of a process that takes a step.
 struct Around<'a, V> {
     me: ProcessId,
     waits: &'a mut Waits<V>,

@@ -22,7 +22,7 @@ pub const KIND: &str = "reduction";
 
 /// A model in which messages may be forgotten.
 pub trait Forgetful: Model + Sized {
-    /// What its processes are made of.
+    /// The protocol that its processes run.
     type Protocol: Protocol + 'static;
 
     /// Whether any message counts as spent.

@@ -76,7 +76,7 @@ pub struct FairnessReport {
 /// A panic of the model's own code.
 #[derive(Clone, Debug, Serialize)]
 pub struct PanicReport {
-    /// What it said.
+    /// The message of the panic.
     pub message: String,
     /// A shortest run to it, step by step; the last is the action that was tried. None if the engine keeps none.
     pub run: Option<Vec<String>>,

@@ -20,7 +20,7 @@ pub struct Driver<P: Protocol> {
     pub hold_back: HoldBack<P>,
 }
 
-/// What surrounds a driven process: it carries out what the process may do now, and may look at each step first.
+/// The surroundings of a driven process: they carry out its sends, outputs and timers, and may look at each step first.
 pub trait Outside<P: Protocol> {
     /// Sends a message. It may be lost, duplicated or overtaken.
     fn send(&mut self, to: ProcessId, message: P::Message);
@@ -37,7 +37,7 @@ pub trait Outside<P: Protocol> {
     /// A record has become durable. Called oldest record first, each before what waited for it is released.
     fn record_durable(&mut self, _record: P::Record) {}
 
-    /// Whether it looks at steps: then [`Outside::look`] and [`Outside::admits`] are called.
+    /// Whether [`Outside::look`] and [`Outside::admits`] are called for each step.
     fn looks(&self) -> bool {
         false
     }

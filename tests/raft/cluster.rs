@@ -61,7 +61,7 @@ impl<P: AnyRaft> Server<P> {
     }
 }
 
-/// What surrounds one server while it takes steps.
+/// The surroundings of one server while it takes steps.
 struct Around<'a, P: AnyRaft> {
     me: ProcessId,
     /// What it knew before the step.

@@ -193,7 +193,7 @@ fn a_mutated_protocol_suspects_and_campaigns_as_the_protocol_does() {
     }
 }
 
-/// What is told about one timer is left out.
+/// Leaves out every start of the resend timer.
 fn silent_about_resends(_: &Citizen, _: &Citizen, effects: Vec<Effect<Town>>) -> Vec<Effect<Town>> {
     let is_told = |effect: &Effect<Town>| !matches!(effect, Effect::SetTimer(Timer::Resend));
     effects.into_iter().filter(is_told).collect()

@@ -183,7 +183,7 @@ enum Place {
     Expanding(Number, usize),
 }
 
-/// What a panic says.
+/// The message of a panic.
 pub(super) fn message_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -458,7 +458,7 @@ where
     ///
     /// # Errors
     ///
-    /// What it says when it panics.
+    /// The message that it panics with.
     fn catching<T>(&self, code: impl FnOnce() -> T) -> Result<T, String> {
         catch_unwind(AssertUnwindSafe(code)).map_err(|panic| message_of(&*panic))
     }

@@ -196,7 +196,7 @@ pub enum End {
 
 /// A panic of the model's own code: of its actions and steps, or of what is claimed of it.
 pub struct Panic<M: Model> {
-    /// What it said. Where in the code it happened is on standard error, by way of the panic hook.
+    /// The message of the panic. The panic hook writes the place in the code to standard error.
     pub message: String,
     /// A shortest run to the state in which it happened. None if no state was known yet, or if a search does not keep it.
     pub run: Option<Run<M>>,

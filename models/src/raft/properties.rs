@@ -71,7 +71,7 @@ pub const ANSWERS_ARE_DURABLE: &str = "what a server has answered is on its disk
 pub const RECOVERY_READS_BACK: &str = "recovery reads back what was believed durable";
 /// Clients that write in sessions, and read, have a register.
 pub const LINEARIZABLE: &str = "a register on the log is linearizable";
-/// Whoever a leader counts as still following it for a read (thesis §6.4) had come to its term when it answered.
+/// A server whose answer confirms a leader for a read (thesis §6.4) had reached the leader's term when it answered.
 pub const CONFIRMED_IN_TERM: &str = "who confirms a read has come to its leader's term";
 /// A session's command is applied once, however often it is sent.
 pub const APPLIED_ONCE: &str = "a session's command is applied once";

@@ -165,7 +165,7 @@ impl<P: Protocol> Process<P> {
     }
 }
 
-/// What surrounds a process to which something happens: its disk, and whoever hears what it does.
+/// The surroundings of a process that takes a step: its disk, and the events so far.
 struct Surroundings<'a, P: Protocol> {
     id: ProcessId,
     protocol: &'a P,

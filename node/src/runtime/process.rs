@@ -7,7 +7,7 @@ use quorate::protocol::{Driver, Effect, Input, Outside, ProcessId, Protocol};
 
 use super::Timers;
 
-/// What a process runs on: it carries out what the process may do, and tells how long timers run.
+/// The host of a process: carries out its sends and outputs, and chooses how long its timers run.
 pub trait Host<P: Protocol> {
     /// Sends a message to another process, or loses it.
     fn send(&mut self, to: ProcessId, message: P::Message);
