@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use comfy_table::{CellAlignment, Table, presets};
 use peak_alloc::PeakAlloc;
-use quorate_models::checker::{
+use quorate_checker::{
     Condition, Exploration, Fairness, FingerprintBits, Options, Property, explore,
 };
 use stateright::Model;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use quorate_models::checker::{Condition, Fairness, Property, stateright_properties, to_the_end};
+use quorate_checker::{Condition, Fairness, Property, stateright_properties, to_the_end};
 use stateright::Model;
 
 /// So many resource managers and a transaction manager.

@@ -19,11 +19,11 @@ use criterion::{
     criterion_main,
 };
 use quorate::two_phase_commit::{Published, TwoPhaseCommit};
-use quorate_models::atomic_commit::actor_model::{Actors, actor_model};
-use quorate_models::checker::{
+use quorate_checker::{
     Condition, Fairness, Options, Property, StaterightSearch, check_with_stateright, explore,
     to_the_end,
 };
+use quorate_models::atomic_commit::actor_model::{Actors, actor_model};
 use quorate_models::framework::RequestOrder;
 use quorate_models::two_phase_commit::parameters::{Framework, Parameters, instances};
 use quorate_models::two_phase_commit::{self as model_of, Model, liveness};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use derive_where::derive_where;
 use quorate::protocol::{ProcessId, Protocol};
+use quorate_checker::report::{AddedTable, Cell, json_line};
 use serde::Serialize;
 use stateright::Model;
 
@@ -39,6 +40,47 @@ pub struct CostReport {
     /// What it costs.
     #[serde(flatten)]
     pub cost: Cost,
+}
+
+/// What decisions of a model cost, side by side.
+pub fn table(costs: &[CostReport]) -> AddedTable {
+    let row = |report: &CostReport| {
+        let cost = report.cost;
+        let words = [report.model, &report.processes, report.run];
+        let counts = [
+            cost.messages,
+            cost.between_nodes,
+            cost.delays,
+            cost.forced,
+            cost.lazy,
+        ];
+        let words = words.into_iter().map(|words| Cell::Words(words.to_owned()));
+        words.chain(counts.map(Cell::Number)).collect()
+    };
+    AddedTable {
+        heading: "what a decision costs, counted on the model; delays are until the last participant has decided, or \
+                  the learner knows"
+            .to_owned(),
+        columns: vec![
+            "model",
+            "processes",
+            "nothing fails, and it",
+            "messages",
+            "between nodes",
+            "message delays",
+            "forced writes",
+            "lazy writes",
+        ],
+        rows: costs.iter().map(row).collect(),
+        footing: Some(
+            "messages are between processes of one role each; between nodes go those that are left where one node is \
+             coordinator and participant, or proposer, acceptor and learner\nwhat is bought differs: atomic commit \
+             needs the vote of every participant, and two-phase commit waits for its coordinator; Paxos needs any \
+             majority of its acceptors, and a leader whom they have promised needs no further promises",
+        ),
+        objects: costs.iter().map(json_line).collect(),
+        is_complete: true,
+    }
 }
 
 /// What is counted of a run.

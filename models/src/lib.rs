@@ -1,14 +1,11 @@
-//! Quorate's protocols in an environment, their properties, their mutants, and the checker.
+//! Quorate's protocols in an environment, their properties and their mutants, for the checker: [`quorate_checker`].
 //!
 //! * [`system`] places any protocol's processes in an environment: a `stateright::Model`.
-//! * [`checker`] visits every state of any `stateright::Model`.
-//! * [`quotient`] takes states for one that are equal but for names.
 //! * [`reduction`] claims that what makes a space smaller leaves nothing out.
 //! * [`mutant`] turns a protocol into a wrong one, from outside.
 //! * [`actor`] makes any protocol a `stateright::actor::Actor`.
-//! * [`explorer`] serves a model in Stateright's web Explorer.
-//! * [`catalogue`] lists all models for the command line, [`mod@entry`] is what their entries have in common,
-//!   [`report`] is what it prints.
+//! * [`catalogue`] lists all models for the command line, [`mod@entry`] is what their entries have in common.
+//! * [`other_words`] is what canonical forms have in common.
 //! * [`mod@cost`] counts what a decision costs.
 //! * [`framework`] is whose environment that is, and in what order the application asks.
 //! * [`atomic_commit`] is the application above protocols of atomic commit, and what is claimed of all.
@@ -19,20 +16,17 @@
 pub mod actor;
 pub mod atomic_commit;
 pub mod catalogue;
-pub mod checker;
 pub mod cost;
 pub mod entry;
-pub mod explorer;
 pub mod framework;
 pub mod ledger;
 pub mod mutant;
+pub mod other_words;
 pub mod paxos;
-pub mod quotient;
 pub mod raft;
 pub mod reduction;
 pub mod register;
 pub mod registers;
-pub mod report;
 pub mod system;
 pub mod three_phase_commit;
 pub mod two_phase_commit;

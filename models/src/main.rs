@@ -2,8 +2,14 @@
 
 use std::process::ExitCode;
 
-mod cli;
+use quorate_checker::cli::CommandLine;
+use quorate_models::catalogue::MODELS;
 
 fn main() -> ExitCode {
-    cli::run(std::env::args_os())
+    let line = CommandLine {
+        name: "cargo models",
+        about: "Checks, breaks and explores Quorate's protocol models",
+        models: MODELS,
+    };
+    line.run(std::env::args_os())
 }

@@ -8,8 +8,7 @@ use std::fmt::{self, Debug};
 
 use derive_where::derive_where;
 use quorate::protocol::{Effect, EffectList, Effects, Input, ProcessId, Protocol, TimerKind};
-
-use crate::catalogue::MutantSummary;
+use quorate_checker::entry::MutantSummary;
 
 /// Rewrites what a step wants done, seeing the state before and after it.
 pub type RewriteEffects<P> = fn(

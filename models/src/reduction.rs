@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use derive_where::derive_where;
 use quorate::protocol::Protocol;
+use quorate_checker::quotient::{Quotient, Representative};
+use quorate_checker::report::PropertyReport;
+use quorate_checker::{Condition, End, Exploration, Options, Property, Run, explore};
 use stateright::Model;
 
-use crate::checker::{Condition, End, Exploration, Options, Property, Run, explore};
-use crate::quotient::{Quotient, Representative};
-use crate::report::PropertyReport;
 use crate::system::{Application, Asked, System, SystemState};
 
 /// The name of the claim.

@@ -5,9 +5,11 @@
 
 use super::{AcceptorSet, Ballot, Phase, Quorums};
 use crate::protocol::ProcessId;
+use auto_impl::auto_impl;
 
 /// The decisions of Paxos: pure functions that return what to do, so that any thread may ask. Sections are those of
 /// Lamport 2001.
+#[auto_impl(&)]
 pub trait Rules: Send + Sync {
     /// The next ballot of `proposer`, whose last one was `last`, and that has heard of `heard`: its lowest above
     /// both (§2.2: proposers choose from disjoint sets of numbers; §2.3: a higher one than any that it has used).
@@ -82,36 +84,3 @@ pub trait Rules: Send + Sync {
 pub struct Published;
 
 impl Rules for Published {}
-
-impl<R: Rules + ?Sized> Rules for &R {
-    fn ballot(&self, last: Option<Ballot>, heard: Option<Ballot>, proposer: ProcessId) -> Ballot {
-        (**self).ballot(last, heard, proposer)
-    }
-    fn promises(&self, promised: Option<Ballot>, ballot: Ballot) -> bool {
-        (**self).promises(promised, ballot)
-    }
-    fn accepts(&self, promised: Option<Ballot>, accepted: Option<Ballot>, ballot: Ballot) -> bool {
-        (**self).accepts(promised, accepted, ballot)
-    }
-    fn promised(&self, phase: Phase, before: Option<Ballot>, ballot: Ballot) -> Option<Ballot> {
-        (**self).promised(phase, before, ballot)
-    }
-    fn reports(&self, accepted: Ballot) -> bool {
-        (**self).reports(accepted)
-    }
-    fn counts_promise(&self, current: Option<Ballot>, promised: Ballot) -> bool {
-        (**self).counts_promise(current, promised)
-    }
-    fn gives_up(&self, current: Option<Ballot>, rejected: Ballot) -> bool {
-        (**self).gives_up(current, rejected)
-    }
-    fn adopts(&self, held: Option<Ballot>, offered: Ballot, earlier: usize) -> bool {
-        (**self).adopts(held, offered, earlier)
-    }
-    fn is_quorum(&self, quorums: &Quorums, phase: Phase, acceptors: AcceptorSet) -> bool {
-        (**self).is_quorum(quorums, phase, acceptors)
-    }
-    fn counts(&self, vote: Ballot, ballot: Ballot) -> bool {
-        (**self).counts(vote, ballot)
-    }
-}

@@ -5,6 +5,7 @@
 
 use super::{Configuration, Index, Position, ServerSet, Term};
 use crate::protocol::ProcessId;
+use auto_impl::auto_impl;
 
 /// What servers agree to in a quorum.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -19,6 +20,7 @@ pub enum Purpose {
 
 /// The decisions of Raft: pure functions that return what to do, so that any thread may ask. Sections are those of
 /// Ongaro & Ousterhout 2014, and of Ongaro's thesis where that is said.
+#[auto_impl(&)]
 pub trait Rules: Send + Sync {
     /// The term of a server that has heard of another (§5.1): the higher.
     fn term(&self, current: Term, heard: Term) -> Term {
@@ -146,71 +148,3 @@ pub trait Rules: Send + Sync {
 pub struct Published;
 
 impl Rules for Published {}
-
-impl<R: Rules + ?Sized> Rules for &R {
-    fn term(&self, current: Term, heard: Term) -> Term {
-        (**self).term(current, heard)
-    }
-    fn vote_in_new_term(&self, voted_for: Option<ProcessId>) -> Option<ProcessId> {
-        (**self).vote_in_new_term(voted_for)
-    }
-    fn first_votes(&self, candidate: ProcessId) -> ServerSet {
-        (**self).first_votes(candidate)
-    }
-    fn may_vote(
-        &self,
-        current: Term,
-        asked: Term,
-        voted_for: Option<ProcessId>,
-        candidate: ProcessId,
-    ) -> bool {
-        (**self).may_vote(current, asked, voted_for, candidate)
-    }
-    fn is_up_to_date(&self, candidate: Position, own: Position) -> bool {
-        (**self).is_up_to_date(candidate, own)
-    }
-    fn counts_vote(&self, current: Term, answered: Term, granted: bool) -> bool {
-        (**self).counts_vote(current, answered, granted)
-    }
-    fn counts_answer(&self, current: Term, answered: Term) -> bool {
-        (**self).counts_answer(current, answered)
-    }
-    fn is_quorum(
-        &self,
-        configuration: &Configuration,
-        purpose: Purpose,
-        servers: ServerSet,
-    ) -> bool {
-        (**self).is_quorum(configuration, purpose, servers)
-    }
-    fn matches(&self, here: Option<Term>, previous: Term) -> bool {
-        (**self).matches(here, previous)
-    }
-    fn replaces_from(&self, previous: Index, conflict: Option<Index>) -> Option<Index> {
-        (**self).replaces_from(previous, conflict)
-    }
-    fn commits_to(&self, leader: Index, last_new: Index) -> Index {
-        (**self).commits_to(leader, last_new)
-    }
-    fn commits(&self, entry: Term, current: Term) -> bool {
-        (**self).commits(entry, current)
-    }
-    fn read_index(&self, commit: Index, first: Index) -> Index {
-        (**self).read_index(commit, first)
-    }
-    fn is_confirmed(&self, round: u64, confirmed: u64) -> bool {
-        (**self).is_confirmed(round, confirmed)
-    }
-    fn confirms(&self, current: Term, answered: Term) -> bool {
-        (**self).confirms(current, answered)
-    }
-    fn is_old_snapshot(&self, commit: Index, last: Index) -> bool {
-        (**self).is_old_snapshot(commit, last)
-    }
-    fn keeps_suffix(&self, here: Option<Term>, last: Term) -> bool {
-        (**self).keeps_suffix(here, last)
-    }
-    fn is_repeated(&self, applied: u64, sequence: u64) -> bool {
-        (**self).is_repeated(applied, sequence)
-    }
-}

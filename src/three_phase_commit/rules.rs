@@ -4,6 +4,7 @@
 //! model checker does so on purpose, to show that it would notice.
 
 use super::{Decision, Standing, Vote};
+use auto_impl::auto_impl;
 
 /// What a coordinator of the termination protocol does when all processes that it knows to be operational
 /// have reported.
@@ -17,6 +18,7 @@ pub enum Termination {
 
 /// The decisions of three-phase commit: pure functions that return what to do, so that any thread may ask.
 /// Sections are those of Bernstein, Hadzilacos, Goodman 1987.
+#[auto_impl(&)]
 pub trait Rules: Send + Sync {
     /// The epoch in which a coordinator names transactions, when its disk says that the last one was
     /// `recovered`. A new one at each start, so that no id is used twice, whatever a crash has lost.
@@ -102,36 +104,3 @@ pub trait Rules: Send + Sync {
 pub struct Published;
 
 impl Rules for Published {}
-
-impl<R: Rules + ?Sized> Rules for &R {
-    fn epoch(&self, recovered: u64) -> u64 {
-        (**self).epoch(recovered)
-    }
-    fn vote(&self, standing: Standing) -> Option<Vote> {
-        (**self).vote(standing)
-    }
-    fn pre_commits(&self, yes: usize, participants: usize) -> bool {
-        (**self).pre_commits(yes, participants)
-    }
-    fn deadline(&self, yes: usize, participants: usize) -> Decision {
-        (**self).deadline(yes, participants)
-    }
-    fn commits(&self, acknowledged: usize, operational: usize) -> bool {
-        (**self).commits(acknowledged, operational)
-    }
-    fn coordinator_failed(&self, standing: Standing) -> Option<Decision> {
-        (**self).coordinator_failed(standing)
-    }
-    fn follows(&self, has_failed: bool) -> bool {
-        (**self).follows(has_failed)
-    }
-    fn terminates(&self, aborted: usize, committed: usize, committable: usize) -> Termination {
-        (**self).terminates(aborted, committed, committable)
-    }
-    fn answer(&self, standing: Standing) -> Option<Decision> {
-        (**self).answer(standing)
-    }
-    fn recovering(&self) -> Option<Decision> {
-        (**self).recovering()
-    }
-}

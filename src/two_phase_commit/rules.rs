@@ -4,8 +4,10 @@
 //! model checker does so on purpose, to show that it would notice.
 
 use super::{Decision, Phase, Standing, TransactionId, Vote};
+use auto_impl::auto_impl;
 
 /// The decisions of two-phase commit: pure functions that return what to do, so that any thread may ask.
+#[auto_impl(&)]
 pub trait Rules: Send + Sync {
     /// The epoch in which a coordinator names transactions, when its disk says that the last one was
     /// `recovered`. A new one at each start, so that no id is used twice, whatever a crash has lost.
@@ -90,33 +92,3 @@ pub trait Rules: Send + Sync {
 pub struct Published;
 
 impl Rules for Published {}
-
-impl<R: Rules + ?Sized> Rules for &R {
-    fn epoch(&self, recovered: u64) -> u64 {
-        (**self).epoch(recovered)
-    }
-    fn vote(&self, standing: Standing) -> Option<Vote> {
-        (**self).vote(standing)
-    }
-    fn commits(&self, yes: usize, participants: usize) -> bool {
-        (**self).commits(yes, participants)
-    }
-    fn deadline(&self, yes: usize, participants: usize) -> Decision {
-        (**self).deadline(yes, participants)
-    }
-    fn answer(&self, phase: Option<Phase>) -> Option<Decision> {
-        (**self).answer(phase)
-    }
-    fn forgets(&self, unacknowledged: usize) -> bool {
-        (**self).forgets(unacknowledged)
-    }
-    fn in_doubt(&self, peers: usize) -> Option<Decision> {
-        (**self).in_doubt(peers)
-    }
-    fn answer_peer(&self, standing: Standing) -> Option<Decision> {
-        (**self).answer_peer(standing)
-    }
-    fn retired(&self, transaction: TransactionId, watermark: TransactionId) -> bool {
-        (**self).retired(transaction, watermark)
-    }
-}

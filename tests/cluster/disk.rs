@@ -79,7 +79,7 @@ impl StorageBackend for PowerLoss {
         }
         sleep(SYNC);
         let mut contents = self.contents();
-        // That a sync is all or nothing is no claim of this test; tests/storage.rs has those that are torn.
+        // That a sync is all or nothing is no claim of this test; tests/nodes/storage.rs has those that are torn.
         self.file.set_len(contents.now.len() as u64)?;
         let length = contents.now.len();
         for (begin, end) in std::mem::take(&mut contents.unsynced) {

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use quorate::atomic_commit::Request;
 use quorate::atomic_commit::{COORDINATOR, Decision, Output, Refusal, TransactionId};
 use quorate::protocol::{ProcessId, Protocol};
+use quorate_checker::{Condition, OnState, Property};
 use quorate_models::atomic_commit::application::{Clients, Told};
 use quorate_models::atomic_commit::{
     AGREEMENT, RECOVERY_READS_BACK, STABILITY, VALIDITY, agreement, stability, validity,
 };
-use quorate_models::checker::{Condition, OnState, Property};
 use quorate_models::system::{ProcessSet, System};
 
 use super::instance::Instance;

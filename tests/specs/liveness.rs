@@ -2,7 +2,7 @@
 //! same fairness; and each assumption of fairness is needed, in both.
 
 use libtest_mimic::Failed;
-use quorate_models::checker::{Answer, Fairness, Options, Property, explore};
+use quorate_checker::{Answer, Fairness, Options, Property, explore};
 
 use super::instance::{Instance, instances};
 use super::spec::Spec;

@@ -5,6 +5,9 @@
 //! spec is another. TLC's verdicts on temporal properties are the expected ones, and not without the fairness
 //! that the spec assumes.
 //!
+//! That a comparison fails where an action, a rule or a fairness is removed or changed is shown of one of each spec at every
+//! change; of all others, as of large instances, only where ignored tests are asked for.
+//!
 //! Where TLC is missing, these tests are reported as ignored, and with `CI` set as failed.
 
 use std::fs;
@@ -13,8 +16,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-
-use quorate_models::checker::{Options, explore};
+use quorate_checker::{Options, explore};
 
 mod atomic_commit;
 mod graph;
@@ -114,15 +116,20 @@ fn trials_of<S: Spec>(tlc: &Availability) -> Vec<Trial> {
         let instance = instance.clone();
         trials.push(tlc.trial(name, is_large, move || spec_and_model_agree::<S>(&instance)));
     }
-    trials.extend(S::MATTERS_IN.iter().map(|&(action, instance)| {
-        let name = format!("{spec}: spec without {action} and model differ on {instance}");
-        let instance = found.iter().find(|i| i.name == instance).cloned();
-        tlc.trial(name, false, move || {
-            let instance = instance.as_ref().ok_or("no such instance")?;
-            differs::<S>(instance, &removal::without(&spec_text::<S>()?, action))
-        })
-    }));
-    trials.extend(S::CHANGED.iter().map(|changed| {
+    trials.extend(
+        S::MATTERS_IN
+            .iter()
+            .enumerate()
+            .map(|(number, &(action, instance))| {
+                let name = format!("{spec}: spec without {action} and model differ on {instance}");
+                let instance = found.iter().find(|i| i.name == instance).cloned();
+                tlc.trial(name, number > 0, move || {
+                    let instance = instance.as_ref().ok_or("no such instance")?;
+                    differs::<S>(instance, &removal::without(&spec_text::<S>()?, action))
+                })
+            }),
+    );
+    trials.extend(S::CHANGED.iter().enumerate().map(|(number, changed)| {
         let Changed {
             without,
             rule,
@@ -138,7 +145,7 @@ fn trials_of<S: Spec>(tlc: &Availability) -> Vec<Trial> {
         };
         let is_large = instance.starts_with(LARGE);
         let instance = found.iter().find(|i| i.name == instance).cloned();
-        tlc.trial(name, is_large, move || {
+        tlc.trial(name, number > 0 || is_large, move || {
             let instance = instance.as_ref().ok_or("no such instance")?;
             let spec = removal::changed(&spec_text::<S>()?, rule, by);
             match violates {
@@ -154,15 +161,16 @@ fn trials_of<S: Spec>(tlc: &Availability) -> Vec<Trial> {
 fn liveness_trials<S: Spec>(tlc: &Availability, found: &[Instance]) -> Vec<Trial> {
     let spec = S::NAME;
     let mut trials = Vec::new();
-    for &(action, instance, property) in S::FAIRNESS_MATTERS_IN {
+    for (number, &(action, instance, property)) in S::FAIRNESS_MATTERS_IN.iter().enumerate() {
         let name = format!("{spec}: {property} is violated on {instance} if {action} is not fair");
         let is_large = instance.starts_with(LARGE);
         let instance = found.iter().find(|i| i.name == instance).cloned();
-        trials.push(tlc.trial(name, is_large, move || {
+        trials.push(tlc.trial(name, number > 0 || is_large, move || {
             let instance = instance.as_ref().ok_or("no such instance")?;
             liveness::is_violated_without_fair::<S>(action, instance, property)
         }));
     }
+    let mut is_shown = false;
     for instance in found.iter().filter(|i| !i.properties.is_empty()) {
         let is_large = instance.name.starts_with(LARGE);
         let hold = liveness::properties_that_hold::<S>(instance).expect("the model is explored");
@@ -170,7 +178,8 @@ fn liveness_trials<S: Spec>(tlc: &Availability, found: &[Instance]) -> Vec<Trial
             let name = &instance.name;
             let name = format!("{spec}: {property} is violated on {name} without fairness");
             let instance = instance.clone();
-            trials.push(tlc.trial(name, is_large, move || {
+            let is_slow = is_large || std::mem::replace(&mut is_shown, true);
+            trials.push(tlc.trial(name, is_slow, move || {
                 liveness::is_violated_without_fairness::<S>(&instance, &property)
             }));
         }
@@ -211,15 +220,15 @@ impl Availability {
         }
     }
 
-    /// A test that needs TLC.
+    /// A test that needs TLC; ignored unless that is asked for, if it is slow.
     fn trial(
         &self,
         name: String,
-        is_large: bool,
+        is_slow: bool,
         test: impl FnOnce() -> Result<(), Failed> + Send + 'static,
     ) -> Trial {
         let missing = self.missing.clone();
-        let is_ignored = is_large || (missing.is_some() && !self.is_required);
+        let is_ignored = is_slow || (missing.is_some() && !self.is_required);
         let test = move || match missing {
             Some(missing) => Err(missing.into()),
             None => test(),

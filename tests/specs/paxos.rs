@@ -10,7 +10,7 @@ use quorate::paxos::{
     Published, Record, State, Timer, Vote,
 };
 use quorate::protocol::{Pending, ProcessId, Release};
-use quorate_models::checker::{Condition, Fairness, Property};
+use quorate_checker::{Condition, Fairness, Property};
 use quorate_models::framework::{Framework, RequestOrder};
 use quorate_models::paxos::application::{self, Clients};
 use quorate_models::paxos::bounded_liveness::{self, ALL_LEARN, BALLOT_DECIDES};

@@ -12,7 +12,7 @@ use quorate::raft::{
     Position, Progress, Proposal, Published, Raft, Record, Refusal, Register, Request, Role,
     Sending, ServerSet, Sessions, State, Term, Timer,
 };
-use quorate_models::checker::{Fairness, Property};
+use quorate_checker::{Fairness, Property};
 use quorate_models::framework::{Framework, RequestOrder};
 use quorate_models::raft::application::{Clients, View};
 use quorate_models::raft::bounded_liveness::{self, CATCHES_UP, COMMITS, LEADS_FOR_GOOD};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use quorate_models::checker::{Fairness, Property};
+use quorate_checker::{Fairness, Property};
 use stateright::Model;
 
 use super::instance::Instance;

@@ -10,9 +10,9 @@ use quorate::three_phase_commit::{
     COORDINATOR, Durable, Message, Progress, Published, Record, Remembered, Round, Rules, Standing,
     State, ThreePhaseCommit, Timer, TransactionId, Undecided,
 };
+use quorate_checker::{Condition, Fairness, Property};
 use quorate_models::atomic_commit::ALL_COMMIT;
 use quorate_models::atomic_commit::application::{Clients, Told};
-use quorate_models::checker::{Condition, Fairness, Property};
 use quorate_models::framework::Framework;
 use quorate_models::framework::RequestOrder;
 use quorate_models::system::{

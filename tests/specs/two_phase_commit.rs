@@ -10,9 +10,9 @@ use quorate::two_phase_commit::{
     COORDINATOR, Coordinator, Durable, Message, Participant, Progress, Published, Record, State,
     Status, Timer, TransactionId, TwoPhaseCommit,
 };
+use quorate_checker::{Fairness, Property};
 use quorate_models::atomic_commit::ALL_COMMIT;
 use quorate_models::atomic_commit::application::{Clients, Told};
-use quorate_models::checker::{Fairness, Property};
 use quorate_models::framework::RequestOrder;
 use quorate_models::system::{
     Action, Disk, Envelope, Environment, NetworkKind, System, SystemState, Timers,

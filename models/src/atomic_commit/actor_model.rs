@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use quorate::atomic_commit::{Output, Request};
 use quorate::protocol::{ProcessId, Protocol};
+use quorate_checker::{Condition, Property, stateright_properties};
 use stateright::actor::{ActorModel, ActorModelState, Network};
 
 use super::application::{Clients, View};
 use super::{AGREEMENT, STABILITY, VALIDITY, aborts, agreement, commits, stability, validity};
 use crate::actor::{ActorTimer, ProcessActor};
-use crate::checker::{Condition, Property, stateright_properties};
 
 /// A protocol's processes as actors, and how many participants there are.
 pub type Actors<P> = ActorModel<ProcessActor<P>, u16>;

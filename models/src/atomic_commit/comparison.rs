@@ -1,15 +1,15 @@
 //! Protocols of atomic commit side by side: which failures they survive.
 
-use itertools::Itertools;
 use quorate::atomic_commit::{Output, Request};
 use quorate::protocol::Protocol;
+use quorate_checker::report::{AddedTable, Cell, json_line};
+use quorate_checker::{Answer, Condition, Fairness, Options, Property, Strength, explore};
 use serde::Serialize;
 
 use super::agreement;
 use super::application::Clients;
 use super::cases::{epochs, participant};
 use super::cost::{PARTICIPANTS, clients};
-use crate::checker::{Answer, Condition, Fairness, Options, Property, Strength, explore};
 use crate::system::{Action, Environment, NetworkKind, System, SystemState, Timers};
 
 /// How a protocol fares in an environment, all of whose states were visited.
@@ -181,16 +181,31 @@ impl Survival {
 }
 
 impl Comparison {
-    /// The failures that may happen, each with how the protocols fare.
-    pub fn rows(&self) -> impl Iterator<Item = (&'static str, Vec<&'static str>)> + use<'_> {
-        self.environments.iter().enumerate().map(|(at, what)| {
+    /// As it is told beside the checks of a protocol.
+    pub fn table(&self) -> AddedTable {
+        let names = self.protocols.iter().map(|compared| compared.protocol);
+        let rows = self.environments.iter().enumerate().map(|(at, what)| {
             let protocols = self.protocols.iter();
-            let words = protocols.map(|compared| match compared.survivals[at] {
+            let fares = protocols.map(|compared| match compared.survivals[at] {
                 Some(survival) => survival.words(),
                 None => "not exhausted",
             });
-            (*what, words.collect_vec())
-        })
+            let words = std::iter::once(*what).chain(fares);
+            words.map(|words| Cell::Words(words.to_owned())).collect()
+        });
+        let participants = self.participants;
+        AddedTable {
+            heading: format!(
+                "what is survived, with {participants} participants, messages that arrive once and timers that are \
+                 accurate, unless it says otherwise: is it atomic, and does whoever has voted Yes and is up in the end \
+                 decide?"
+            ),
+            columns: std::iter::once("what fails").chain(names).collect(),
+            rows: rows.collect(),
+            footing: None,
+            objects: vec![json_line(self)],
+            is_complete: self.is_complete(),
+        }
     }
 
     /// Whether every search visited every state.

@@ -6,17 +6,18 @@ use clap::{ArgMatches, Args, Command};
 use quorate::ledger::Ledger;
 use quorate::three_phase_commit::ThreePhaseCommit;
 use quorate::two_phase_commit::TwoPhaseCommit;
+use quorate_checker::Options;
+use quorate_checker::check::{Claimed, check_mutant};
+use quorate_checker::entry::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
+use quorate_checker::explorer;
+use quorate_checker::instances::{self, Instance, instance, named};
+use quorate_checker::report::{AddedTable, CheckReport, Engine, MutantReport};
 
 use super::mutants::{MUTANTS, Mutant};
 use super::parameters::{Commitment, ParameterFlags, Parameters, SHARDS, instances};
 use super::{Checked, Model, clients, model};
-use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
-use crate::checker::Options;
-use crate::cost::CostReport;
-use crate::entry::{self, Claimed, Instance, check_mutant, check_system, instance, mutant, named};
-use crate::explorer;
+use crate::entry::{check_system, mutant};
 use crate::mutant::Mutated;
-use crate::report::{CheckReport, Engine, MutantReport};
 use crate::system::System;
 
 /// The entry of the ledger.
@@ -31,7 +32,7 @@ fn parameters(
     flags: &ArgMatches,
 ) -> Result<(Instance<Parameters>, Parameters), UsageError> {
     let named = (NAME, name, instances());
-    entry::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
+    instances::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
 }
 
 fn two_phase_commit() -> Ledger<TwoPhaseCommit> {
@@ -109,7 +110,7 @@ impl Entry for LedgerEntry {
         })
     }
 
-    fn costs(&self) -> Vec<CostReport> {
+    fn tables(&self, _: &Options<'_>) -> Vec<AddedTable> {
         Vec::new()
     }
 

@@ -10,9 +10,9 @@ use quorate::ledger::{
     Role, State, Ticket, Timer,
 };
 use quorate::protocol::{ProcessId, Protocol};
+use quorate_checker::check::Claimed;
+use quorate_checker::{Condition, Property, stateright_properties};
 
-use crate::checker::{Condition, Property, stateright_properties};
-use crate::entry::Claimed;
 use crate::system::{Application, System, SystemState};
 
 pub mod entry;

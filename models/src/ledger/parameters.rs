@@ -1,9 +1,9 @@
 //! The parameters of a ledger's model, and its named instances.
 
 use clap::{Args, ValueEnum};
+use quorate_checker::instances::{Instance, put};
 use serde::Serialize;
 
-use crate::entry::{Instance, put};
 use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, Timers};
 
 /// How many shards there are: each has one of the two accounts.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use quorate::paxos::{Output, Paxos, Published};
 use quorate::protocol::ProcessId;
+use quorate_checker::check::Claimed;
+use quorate_checker::{Condition, Property, stateright_properties};
 use stateright::actor::{ActorModel, ActorModelState, Network};
 
 use super::application::{Clients, Value, View};
@@ -11,8 +13,6 @@ use super::parameters::Parameters;
 use super::properties::{AGREEMENT, VALIDITY};
 use super::{clients, protocol};
 use crate::actor::ProcessActor;
-use crate::checker::{Condition, Property, stateright_properties};
-use crate::entry::Claimed;
 use crate::system::Application;
 
 /// The processes as actors, and the application above them.

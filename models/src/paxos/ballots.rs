@@ -22,7 +22,7 @@ use quorate::protocol::Driver;
 use super::Model;
 use super::application::{Clients, Value};
 use super::properties::AnyPaxos;
-use crate::quotient::hold_back_in_other_words;
+use crate::other_words::hold_back_in_other_words;
 use crate::system::{Envelope, Interned, Process, SystemState};
 
 /// How many proposers there may be.

@@ -5,13 +5,13 @@
 //! of them is what one ballot brings. `specs/Paxos.tla` has the same claims.
 
 use quorate::paxos::State;
+use quorate_checker::{Condition, Fairness, Property};
 
 use super::Model;
 use super::application::Clients;
 use super::liveness::{waiting_process, waits};
 use super::parameters::Parameters;
 use super::properties::AnyPaxos;
-use crate::checker::{Condition, Fairness, Property};
 use crate::system::{Disk, NetworkKind, System, SystemState, Timers};
 
 /// Progress: of proposers and learners.

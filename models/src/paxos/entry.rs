@@ -4,24 +4,25 @@ use std::convert::Infallible;
 
 use clap::{ArgMatches, Args, Command};
 use quorate::paxos::Published;
+use quorate_checker::Options;
+use quorate_checker::check::{check, written_actions};
+use quorate_checker::entry::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
+use quorate_checker::explorer;
+use quorate_checker::instances::{self, Instance, instance, named};
+use quorate_checker::report::{AddedTable, CheckReport, Engine, MutantReport};
 
 use super::actor_model::actor_model;
-use super::cost;
+use super::cost::{ACCEPTORS, costs};
 use super::liveness::Unbounded;
 use super::mutants::MUTANTS;
 use super::parameters::{ParameterFlags, Parameters, instances};
 use super::properties::AnyPaxos;
 use super::{Model, model, protocol, unbounded_model};
-use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
-use crate::checker::Options;
-use crate::cost::CostReport;
+use crate::cost;
 use crate::entry::{
-    self, Instance, check, check_forgetful, check_forgetful_mutant, check_system, instance, mutant,
-    named, no_mutants_in_actor_model, written_actions,
+    check_forgetful, check_forgetful_mutant, check_system, mutant, no_mutants_in_actor_model,
 };
-use crate::explorer;
 use crate::framework::Framework;
-use crate::report::{CheckReport, Engine, MutantReport};
 use crate::system::System;
 
 /// The entry of Paxos.
@@ -39,7 +40,7 @@ fn parameters(
     flags: &ArgMatches,
 ) -> Result<(Instance<Parameters>, Parameters), UsageError> {
     let named = (NAME, name, instances());
-    entry::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
+    instances::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
 }
 
 impl Entry for PaxosEntry {
@@ -98,8 +99,8 @@ impl Entry for PaxosEntry {
         })
     }
 
-    fn costs(&self) -> Vec<CostReport> {
-        cost::costs(NAME, cost::ACCEPTORS)
+    fn tables(&self, _: &Options<'_>) -> Vec<AddedTable> {
+        vec![cost::table(&costs(NAME, ACCEPTORS))]
     }
 
     fn check_mutant(&self, name: &str, options: &Options<'_>) -> Result<MutantReport, UsageError> {

@@ -7,6 +7,8 @@
 
 use quorate::paxos::{Learner, Progress, State};
 use quorate::protocol::ProcessId;
+use quorate_checker::quotient::{Quotient, Representative};
+use quorate_checker::{Condition, Fairness, Property};
 
 use super::Model;
 use super::application::{Clients, Value};
@@ -16,8 +18,6 @@ use super::properties::{
     AGREEMENT, AnyPaxos, PROMISES_GROW, RECOVERY_READS_BACK, VALIDITY, agree, is_valid,
     promises_grow,
 };
-use crate::checker::{Condition, Fairness, Property};
-use crate::quotient::{Quotient, Representative};
 use crate::system::{Campaigns, SystemState, Timers};
 
 /// Paxos with any number of ballots.
@@ -130,7 +130,7 @@ pub fn properties<P: AnyPaxos>(parameters: &Parameters) -> Vec<Property<Unbounde
 /// What these claims rely on.
 pub fn fairness<P: AnyPaxos>(parameters: &Parameters) -> Vec<Fairness<Unbounded<P>>> {
     let environment = &parameters.environment;
-    Unbounded::<P>::fairness(environment, environment.crashes > 0 && environment.recovery)
+    Model::<P>::fairness_of_classes(environment, environment.crashes > 0 && environment.recovery)
 }
 
 /// The process that a case is about.

@@ -1,9 +1,9 @@
 //! Paxos in an environment: application, properties, instances, mutants.
 
 use quorate::paxos::{Paxos, Rules};
+use quorate_checker::check::Claimed;
+use quorate_checker::stateright_properties;
 
-use crate::checker::stateright_properties;
-use crate::entry::Claimed;
 use crate::system::System;
 
 pub mod actor_model;

@@ -2,10 +2,10 @@
 
 use clap::Args;
 use quorate::paxos::{ConfigurationError, Quorums};
+use quorate_checker::instances::{Instance, put};
 use serde::Serialize;
 
 use super::ballots::PROPOSERS_MAX;
-use crate::entry::{Instance, put};
 use crate::framework::{Framework, RequestOrder};
 use crate::system::{
     Campaigns, Disk, Environment, EnvironmentFlags, FullLinks, NetworkKind, ProcessSet, Timers,

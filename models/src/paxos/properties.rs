@@ -9,11 +9,11 @@ use quorate::paxos::{
     State, Timer,
 };
 use quorate::protocol::{ProcessId, Protocol};
+use quorate_checker::{Condition, Property};
 
 use super::Model;
 use super::application::{Clients, Value};
 use super::parameters::Parameters;
-use crate::checker::{Condition, Property};
 use crate::register::History;
 use crate::system::{Action, NetworkKind, SystemState};
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use quorate::protocol::ProcessId;
 use quorate::raft::{Output, Proposal, Published, Raft, Register, Request};
+use quorate_checker::check::Claimed;
+use quorate_checker::{Condition, Property, stateright_properties};
 use stateright::actor::{ActorModel, ActorModelState, Network};
 
 use super::application::{Clients, View};
@@ -12,8 +14,6 @@ use super::parameters::Parameters;
 use super::properties::{COMMITS, ELECTION_SAFETY, LEADS, STATE_MACHINE_SAFETY};
 use super::{clients, protocol};
 use crate::actor::{ActorTimer, ProcessActor};
-use crate::checker::{Condition, Property, stateright_properties};
-use crate::entry::Claimed;
 use crate::system::Application;
 
 /// The servers as actors, and the application above them.

@@ -6,11 +6,11 @@
 
 use quorate::protocol::ProcessId;
 use quorate::raft::{Index, Request, Role};
+use quorate_checker::{Condition, Fairness, Property, Strength};
 
 use super::Model;
 use super::parameters::Parameters;
 use super::properties::{AnyRaft, ModelState};
-use crate::checker::{Condition, Fairness, Property, Strength};
 use crate::system::{Action, Disk, System};
 
 /// Progress: one leads, and goes on.

@@ -4,6 +4,12 @@ use std::convert::Infallible;
 
 use clap::{ArgMatches, Args, Command};
 use quorate::raft::Published;
+use quorate_checker::Options;
+use quorate_checker::check::{check, written_actions};
+use quorate_checker::entry::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
+use quorate_checker::explorer;
+use quorate_checker::instances::{self, Instance, instance, named};
+use quorate_checker::report::{AddedTable, CheckReport, Engine, MutantReport};
 
 use super::actor_model::actor_model;
 use super::liveness::Unbounded;
@@ -11,16 +17,10 @@ use super::mutants::MUTANTS;
 use super::parameters::{ParameterFlags, Parameters, instances};
 use super::properties::AnyRaft;
 use super::{Model, model, protocol, unbounded_model};
-use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
-use crate::checker::Options;
-use crate::cost::CostReport;
 use crate::entry::{
-    self, Instance, check, check_forgetful, check_forgetful_mutant, check_system, instance, mutant,
-    named, no_mutants_in_actor_model, written_actions,
+    check_forgetful, check_forgetful_mutant, check_system, mutant, no_mutants_in_actor_model,
 };
-use crate::explorer;
 use crate::framework::Framework;
-use crate::report::{CheckReport, Engine, MutantReport};
 use crate::system::System;
 
 /// The entry of Raft.
@@ -38,7 +38,7 @@ fn parameters(
     flags: &ArgMatches,
 ) -> Result<(Instance<Parameters>, Parameters), UsageError> {
     let named = (NAME, name, instances());
-    entry::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
+    instances::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
 }
 
 impl Entry for RaftEntry {
@@ -97,7 +97,7 @@ impl Entry for RaftEntry {
         })
     }
 
-    fn costs(&self) -> Vec<CostReport> {
+    fn tables(&self, _: &Options<'_>) -> Vec<AddedTable> {
         Vec::new()
     }
 

@@ -3,19 +3,24 @@
 //!
 //! Each is claimed of the instances that are named here, as they are: of other parameters nothing is said.
 
+use derive_where::derive_where;
 use quorate::raft::{Durable, Index, Log, Message, Position, Register, Role, Sending, State, Term};
+use quorate_checker::{Condition, Property};
 
 use super::Model;
 use super::parameters::{Parameters, instances};
 use super::properties::{AnyRaft, ModelState, leaders, logs};
-use crate::checker::{Condition, Property};
 use crate::system::Action;
 
 /// An event: what it is, and in which instances it happens.
-struct Event<P: AnyRaft> {
-    name: &'static str,
-    condition: Condition<Model<P>>,
-    instances: &'static [&'static str],
+#[derive_where(Debug)]
+pub struct Event<P: AnyRaft> {
+    /// What it is.
+    pub name: &'static str,
+    /// When it happens.
+    pub condition: Condition<Model<P>>,
+    /// In which instances.
+    pub instances: &'static [&'static str],
 }
 
 /// What does happen under these parameters, where they are those of a named instance.
@@ -31,8 +36,9 @@ pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Model<P>>
         .map(|event| Property::holds(event.name, event.condition))
         .collect()
 }
-/// In which instances each happens.
-fn events<P: AnyRaft>() -> Vec<Event<P>> {
+
+/// All of them.
+pub fn events<P: AnyRaft>() -> Vec<Event<P>> {
     use Condition::{SomeStep, Sometimes};
     let event = |name, condition, instances| Event {
         name,
@@ -337,23 +343,4 @@ fn a_session_is_restored<P: AnyRaft>(
 /// The indexes of a log's entries.
 fn indexes(log: &Log<u8>) -> impl Iterator<Item = Index> + use<> {
     log.before().index + 1..=log.last().index
-}
-
-#[cfg(test)]
-mod tests {
-    use quorate::raft::{Published, Raft};
-
-    use super::*;
-
-    #[test]
-    fn each_event_happens_in_an_instance_that_is_checked_by_default() {
-        for event in events::<Raft<Register, Published>>() {
-            assert!(!event.instances.is_empty(), "{}", event.name);
-            for name in event.instances {
-                let mut known = instances().into_iter();
-                let is_checked = known.any(|known| known.name == *name && known.by_default);
-                assert!(is_checked, "{} in {name}", event.name);
-            }
-        }
-    }
 }

@@ -9,9 +9,9 @@ use super::application::{Clients, somebody_has_led};
 use super::parameters::Parameters;
 use super::properties::{AnyRaft, RECOVERY_READS_BACK};
 use super::terms::canonical;
-use crate::checker::{Condition, Fairness, Property};
-use crate::quotient::{Quotient, Representative};
 use crate::system::{SystemState, Timers};
+use quorate_checker::quotient::{Quotient, Representative};
+use quorate_checker::{Condition, Fairness, Property};
 
 /// Elections with any number of terms.
 pub type Unbounded<P> = Quotient<Model<P>>;
@@ -72,7 +72,7 @@ pub fn properties<P: AnyRaft>(parameters: &Parameters) -> Vec<Property<Unbounded
 
 /// What these claims rely on.
 pub fn fairness<P: AnyRaft>(parameters: &Parameters) -> Vec<Fairness<Unbounded<P>>> {
-    Unbounded::<P>::fairness(&parameters.environment, parameters.needs_recovery())
+    Model::<P>::fairness_of_classes(&parameters.environment, parameters.needs_recovery())
 }
 
 /// Whether a server would campaign, but for the bound on how far ahead it may be.

@@ -1,9 +1,9 @@
 //! Raft in an environment: application, properties, instances, mutants.
 
 use quorate::raft::{ENTRY_BYTES, Limits, Raft, Register, Rules};
+use quorate_checker::check::Claimed;
+use quorate_checker::stateright_properties;
 
-use crate::checker::stateright_properties;
-use crate::entry::Claimed;
 use crate::system::System;
 
 pub mod actor_model;

@@ -1,9 +1,9 @@
 //! The parameters of a Raft model, and its named instances.
 
 use clap::Args;
+use quorate_checker::instances::{Instance, put};
 use serde::Serialize;
 
-use crate::entry::{Instance, put};
 use crate::framework::{Framework, RequestOrder};
 use crate::system::{
     Disk, Environment, EnvironmentFlags, FullLinks, NetworkKind, ProcessSet, Timers,

@@ -10,11 +10,11 @@ use quorate::raft::{
     Durable, Entry, Index, Log, Message, Output, Record, Register, Request, Role, State, Term,
     Timer,
 };
+use quorate_checker::{Condition, Property};
 
 use super::Model;
 use super::application::Clients;
 use super::parameters::Parameters;
-use crate::checker::{Condition, Property};
 use crate::register::History;
 use crate::system::{Action, NetworkKind, SystemState};
 

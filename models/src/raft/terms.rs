@@ -19,7 +19,7 @@ use quorate::raft::{
 use super::Model;
 use super::application::Clients;
 use super::properties::AnyRaft;
-use crate::quotient::hold_back_in_other_words;
+use crate::other_words::hold_back_in_other_words;
 use crate::system::{Envelope, Interned, Process, SystemState};
 
 /// The same state with other terms: entries of terms that nobody is in are of the first, in order; late messages are of the

@@ -3,16 +3,16 @@
 use std::convert::Infallible;
 
 use clap::{ArgMatches, Args, Command};
+use quorate_checker::Options;
+use quorate_checker::entry::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
+use quorate_checker::explorer;
+use quorate_checker::instances::{self, Instance, instance, named};
+use quorate_checker::report::{AddedTable, CheckReport, Engine, MutantReport};
 
 use super::mutants::MUTANTS;
 use super::parameters::{ParameterFlags, Parameters, instances};
 use super::{model, protocol};
-use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
-use crate::checker::Options;
-use crate::cost::CostReport;
-use crate::entry::{self, Instance, check_forgetful_mutant, check_system, instance, mutant, named};
-use crate::explorer;
-use crate::report::{CheckReport, Engine, MutantReport};
+use crate::entry::{check_forgetful_mutant, check_system, mutant};
 use crate::system::System;
 
 /// The entry of registers.
@@ -27,7 +27,7 @@ fn parameters(
     flags: &ArgMatches,
 ) -> Result<(Instance<Parameters>, Parameters), UsageError> {
     let named = (NAME, name, instances());
-    entry::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
+    instances::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
 }
 
 impl Entry for RegistersEntry {
@@ -64,7 +64,7 @@ impl Entry for RegistersEntry {
         Ok(check_system(named, build, engine, options))
     }
 
-    fn costs(&self) -> Vec<CostReport> {
+    fn tables(&self, _: &Options<'_>) -> Vec<AddedTable> {
         Vec::new()
     }
 

@@ -8,9 +8,9 @@ use quorate::registers::{
     Decree, Durable, Kept, Message, Output, Record, Register, Registers, Request, Role, State,
     Ticket, Timer,
 };
+use quorate_checker::check::Claimed;
+use quorate_checker::{Condition, Property, stateright_properties};
 
-use crate::checker::{Condition, Property, stateright_properties};
-use crate::entry::Claimed;
 use crate::mutant::Mutated;
 use crate::paxos::application::{has_passed, is_busy, is_preparing};
 use crate::register::{self, History, Operation, Value};

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use quorate::registers::Registers;
+use quorate_checker::instances::{Instance, put};
 use serde::Serialize;
 
-use crate::entry::{Instance, put};
 use crate::register::Value;
 use crate::system::{Disk, Environment, EnvironmentFlags, ProcessSet};
 

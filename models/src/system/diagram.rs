@@ -14,8 +14,6 @@ use super::{
 mod drawing;
 mod shapes;
 mod svg;
-#[cfg(test)]
-mod tests;
 
 /// What a diagram shows. Lanes and rows are numbered from 0; row 0 is the start.
 struct Sequence {
@@ -111,24 +109,34 @@ struct Outage {
     to: Option<usize>,
 }
 
-impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
-    pub(super) fn sequence_diagram(&self, path: Path<SystemState<P, A>, Action<P>>) -> String {
-        self.sequence(path).draw()
+/// The sequence diagram, as SVG, of what these processes do over this network: what happens when they start, and each
+/// action with what happens in its step.
+pub fn sequence_diagram<P: Protocol + 'static>(
+    names: Vec<String>,
+    network: NetworkKind,
+    start: Vec<Event<P>>,
+    steps: impl IntoIterator<Item = (Action<P>, Vec<Event<P>>)>,
+) -> String {
+    let mut story = Story::new(network);
+    story.rows.push(Row::default());
+    story.happened(start);
+    for (action, events) in steps {
+        story.step(&action, events);
     }
+    story.into_sequence(names).draw()
+}
 
-    fn sequence(&self, path: Path<SystemState<P, A>, Action<P>>) -> Sequence {
+impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
+    pub(super) fn diagram_of(&self, path: Path<SystemState<P, A>, Action<P>>) -> String {
         let mut journal = Journal::recording();
         self.initial(&mut journal);
-        let mut story = Story::new(self.environment.network);
-        story.rows.push(Row::default());
-        story.happened(journal.into_events());
-        for (state, action) in path.into_vec() {
-            if let Some(action) = action {
-                let step = self.explain(&state, &action);
-                story.step(&action, step.map(|(_, events)| events).unwrap_or_default());
-            }
-        }
-        story.into_sequence(self.names())
+        let steps = path.into_vec().into_iter().filter_map(|(state, action)| {
+            let action = action?;
+            let step = self.explain(&state, &action);
+            Some((action, step.map(|(_, events)| events).unwrap_or_default()))
+        });
+        let network = self.environment.network;
+        sequence_diagram(self.names(), network, journal.into_events(), steps)
     }
 }
 

@@ -7,11 +7,11 @@
 use std::hash::Hash;
 
 use quorate::protocol::Protocol;
+use quorate_checker::quotient::Quotient;
+use quorate_checker::{Fairness, Strength};
 
 use super::interned::content_hash;
 use super::{Action, Application, Disk, Environment, NetworkKind, System};
-use crate::checker::{Fairness, Strength};
-use crate::quotient::Quotient;
 
 impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
     /// What can be delivered for long enough is delivered: on a set or bag each message by itself, on FIFO what is
@@ -62,30 +62,32 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> System<P, A> {
             _ => None,
         })
     }
-}
 
-impl<P: Protocol + 'static, A: Application<P> + 'static> Quotient<System<P, A>> {
     /// What claims about classes of states rely on, in this environment: that messages arrive, timers fire and records
     /// become durable, and, if they need that, that who is down comes up again. Timers are accurate in the end: they fire where
     /// all else has come to rest, so that one process that says something again and again keeps those of the others
     /// from being set for long. So theirs is strong.
-    pub fn fairness(environment: &Environment, recoveries: bool) -> Vec<Fairness<Self>> {
+    pub fn fairness_of_classes(
+        environment: &Environment,
+        recoveries: bool,
+    ) -> Vec<Fairness<Quotient<Self>>> {
+        type Classes<P, A> = Quotient<System<P, A>>;
         let deliveries = Fairness::weak(
-            System::<P, A>::deliveries().name,
-            |classes: &Self, action| (System::deliveries().class)(&classes.model, action),
+            Self::deliveries().name,
+            |classes: &Classes<P, A>, action| (Self::deliveries().class)(&classes.model, action),
         );
         let timers = Fairness {
             strength: Strength::Strong,
-            ..Fairness::weak(System::<P, A>::timers().name, |classes: &Self, action| {
-                (System::timers().class)(&classes.model, action)
+            ..Fairness::weak(Self::timers().name, |classes: &Classes<P, A>, action| {
+                (Self::timers().class)(&classes.model, action)
             })
         };
-        let flushes = Fairness::weak(System::<P, A>::flushes().name, |classes: &Self, action| {
-            (System::flushes().class)(&classes.model, action)
+        let flushes = Fairness::weak(Self::flushes().name, |classes: &Classes<P, A>, action| {
+            (Self::flushes().class)(&classes.model, action)
         });
         let recover = Fairness::weak(
-            System::<P, A>::recoveries().name,
-            |classes: &Self, action| (System::recoveries().class)(&classes.model, action),
+            Self::recoveries().name,
+            |classes: &Classes<P, A>, action| (Self::recoveries().class)(&classes.model, action),
         );
         let mut fairness = vec![deliveries, timers];
         fairness.extend((environment.disk == Disk::Buffered).then_some(flushes));

@@ -95,11 +95,11 @@ impl<T: Debug, M> Debug for Interned<T, M> {
 }
 
 /// Keeps each of equal values once.
-pub(super) struct Interner<T: 'static, M: 'static>(Table<Interned<T, M>, ()>);
+pub struct Interner<T: 'static, M: 'static>(Table<Interned<T, M>, ()>);
 
 impl<T: Eq + Hash, M> Interner<T, M> {
     /// The handle to this value; if it is new, with this memo.
-    pub(super) fn intern(&self, value: T, memo: impl FnOnce(&T) -> M) -> Interned<T, M> {
+    pub fn intern(&self, value: T, memo: impl FnOnce(&T) -> M) -> Interned<T, M> {
         let hash = content_hash(&value) as u64;
         if let Some((known, ())) = self.0.find(hash, |known| **known == value) {
             return *known;
@@ -111,7 +111,7 @@ impl<T: Eq + Hash, M> Interner<T, M> {
 
 impl<T, M> Interner<T, M> {
     /// All values that are kept, in no particular order.
-    pub(super) fn all(&self) -> Vec<Interned<T, M>> {
+    pub fn all(&self) -> Vec<Interned<T, M>> {
         self.0.pairs().into_iter().map(|(kept, ())| *kept).collect()
     }
 }
@@ -122,13 +122,20 @@ impl<T, M> Default for Interner<T, M> {
     }
 }
 
+/// What is kept is nobody's business.
+impl<T, M> Debug for Interner<T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interner").finish_non_exhaustive()
+    }
+}
+
 /// Remembers what was worked out for a key.
-pub(super) struct Memo<K: 'static, V: 'static>(Table<K, V>);
+pub struct Memo<K: 'static, V: 'static>(Table<K, V>);
 
 impl<K: Copy + Eq + Hash, V: Copy> Memo<K, V> {
     /// What belongs to a key: remembered, or else worked out now.
     #[inline]
-    pub(super) fn recall(&self, key: K, work_out: impl FnOnce() -> V) -> V {
+    pub fn recall(&self, key: K, work_out: impl FnOnce() -> V) -> V {
         let hash = fast::FixedState::default().hash_one(key);
         match self.0.find(hash, |known| *known == key) {
             Some((_, value)) => *value,
@@ -145,7 +152,7 @@ impl<K: Copy + Eq + Hash, V: Copy> Memo<K, V> {
 
 impl<K, V> Memo<K, V> {
     /// All that is remembered, in no particular order.
-    pub(super) fn pairs(&self) -> Vec<&'static (K, V)> {
+    pub fn pairs(&self) -> Vec<&'static (K, V)> {
         self.0.pairs()
     }
 }
@@ -240,97 +247,5 @@ impl<K, V> Table<K, V> {
             path /= BRANCHES;
         }
         Err(branch)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-    use std::hash::DefaultHasher;
-
-    use super::*;
-
-    fn hash<T: Hash>(value: &T) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        value.hash(&mut hasher);
-        hasher.finish()
-    }
-
-    #[test]
-    fn equal_values_have_equal_handles_that_hash_alike_whoever_keeps_them() {
-        let interner = Interner::default();
-        let [first, again] = ["a", "a"].map(|text| interner.intern(text.to_owned(), |_| ()));
-        let elsewhere = Interned::new("a".to_owned());
-        let other = Interned::new("b".to_owned());
-        assert!(std::ptr::eq(first.0, again.0));
-        assert!(!std::ptr::eq(first.0, elsewhere.0));
-        assert_eq!(first, elsewhere);
-        assert_eq!(hash(&first), hash(&elsewhere));
-        assert_ne!(first, other);
-        assert_ne!(hash(&first), hash(&other));
-    }
-
-    #[test]
-    fn both_halves_of_a_content_hash_tell_values_apart() {
-        let hashes: Vec<u128> = (0..10_000).map(|n| content_hash(&n)).collect();
-        for half in [
-            |hash: &u128| *hash as u64,
-            |hash: &u128| (*hash >> 64) as u64,
-        ] {
-            let distinct: HashSet<u64> = hashes.iter().map(half).collect();
-            assert_eq!(distinct.len(), hashes.len());
-        }
-    }
-
-    /// All of these hash alike.
-    #[derive(Clone, Copy, Eq, PartialEq)]
-    struct Colliding(usize);
-
-    impl Hash for Colliding {
-        fn hash<H: Hasher>(&self, _: &mut H) {}
-    }
-
-    #[test]
-    fn keys_that_hash_alike_are_remembered_apart() {
-        let memo = Memo::default();
-        for n in 0..100 {
-            assert_eq!(memo.recall(Colliding(n), || n), n);
-        }
-        for n in 0..100 {
-            assert_eq!(memo.recall(Colliding(n), || unreachable!("known")), n);
-        }
-        let interner = Interner::default();
-        let kept = [0, 1, 0].map(|n| interner.intern(Colliding(n), |_| ()));
-        assert!(kept[0] != kept[1] && kept[0] == kept[2]);
-    }
-
-    #[test]
-    fn all_that_is_kept_or_remembered_is_listed_once() {
-        let (memo, interner) = (Memo::default(), Interner::default());
-        for n in (0..100).chain(0..100) {
-            memo.recall(n, || n + 1);
-            interner.intern(n, |_| ());
-        }
-        let mut pairs: Vec<(i32, i32)> = memo.pairs().into_iter().copied().collect();
-        pairs.sort_unstable();
-        assert_eq!(pairs, Vec::from_iter((0..100).map(|n| (n, n + 1))));
-        let mut kept: Vec<i32> = interner.all().into_iter().map(|kept| *kept).collect();
-        kept.sort_unstable();
-        assert_eq!(kept, Vec::from_iter(0..100));
-    }
-
-    #[test]
-    fn threads_that_keep_the_same_values_get_the_same_handles() {
-        let interner = Interner::default();
-        let keep = || -> Vec<_> { (0..5_000).map(|n| interner.intern(n, |_| ())).collect() };
-        let kept: Vec<Vec<_>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..4).map(|_| scope.spawn(keep)).collect();
-            let kept = threads.into_iter().map(|thread| thread.join());
-            kept.map(|kept| kept.expect("no panic")).collect()
-        });
-        for other in &kept[1..] {
-            let mut both = kept[0].iter().zip(other);
-            assert!(both.all(|(a, b)| std::ptr::eq(a.0, b.0)));
-        }
     }
 }

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use derive_where::derive_where;
 use itertools::Itertools;
 use quorate::protocol::{ProcessId, Protocol, Release};
+use quorate_checker::Run;
 
 use super::{Action, Application, Envelope, ProcessSet, System, SystemState};
-use crate::checker::Run;
 
 /// Something that happened on the way to the next state.
 #[derive_where(Clone, Debug)]

@@ -37,9 +37,10 @@ mod time;
 mod timers;
 mod view;
 
+pub use diagram::sequence_diagram;
 pub use environment::{Campaigns, Disk, Environment, EnvironmentFlags, FullLinks, Timers};
 pub use forgetting::{Asked, Fault, Knowledge, Violation};
-pub use interned::Interned;
+pub use interned::{Interned, Interner, Memo};
 pub use journal::{Event, Journal};
 use memory::Memory;
 use network::Traffic;
@@ -622,7 +623,7 @@ impl<P: Protocol + 'static, A: Application<P> + 'static> Model for System<P, A> 
     }
 
     fn as_svg(&self, path: Path<Self::State, Self::Action>) -> Option<String> {
-        Some(self.sequence_diagram(path))
+        Some(self.diagram_of(path))
     }
 }
 

@@ -5,23 +5,22 @@ use std::convert::Infallible;
 use clap::{ArgMatches, Args, Command};
 use quorate::three_phase_commit::{Published, ThreePhaseCommit};
 use quorate::two_phase_commit::TwoPhaseCommit;
+use quorate_checker::Options;
+use quorate_checker::check::{Claimed, check, check_mutant, written_actions};
+use quorate_checker::entry::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
+use quorate_checker::explorer;
+use quorate_checker::instances::{self, Instance, instance, named};
+use quorate_checker::report::{AddedTable, CheckReport, Engine, MutantReport};
 
 use super::mutants::{MUTANTS, TimeoutsAlone};
 use super::parameters::{OnFailure, ParameterFlags, Parameters, instances};
 use super::{clients, model, protocol};
 use crate::atomic_commit::actor_model::{Actors, actor_model};
 use crate::atomic_commit::comparison::{self, Comparison, compared};
-use crate::atomic_commit::cost::{self, PARTICIPANTS};
-use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
-use crate::checker::Options;
-use crate::cost::CostReport;
-use crate::entry::{
-    self, Claimed, Instance, check, check_mutant, check_system, instance, mutant, named,
-    no_mutants_in_actor_model, written_actions,
-};
-use crate::explorer;
+use crate::atomic_commit::cost::{PARTICIPANTS, costs};
+use crate::cost;
+use crate::entry::{check_system, mutant, no_mutants_in_actor_model};
 use crate::framework::Framework;
-use crate::report::{CheckReport, Engine, MutantReport};
 
 /// The entry of three-phase commit.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +34,7 @@ fn parameters(
     flags: &ArgMatches,
 ) -> Result<(Instance<Parameters>, Parameters), UsageError> {
     let named = (NAME, name, instances());
-    entry::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
+    instances::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
 }
 
 /// The published protocol in Stateright's `ActorModel`, whose timers err: it is not atomic there.
@@ -103,25 +102,20 @@ impl Entry for ThreePhaseCommitEntry {
         })
     }
 
-    fn costs(&self) -> Vec<CostReport> {
-        let participants = usize::from(PARTICIPANTS);
-        let protocol = || ThreePhaseCommit::new(participants).expect("there are participants");
-        cost::costs(NAME, protocol)
-    }
-
-    fn comparison(&self, options: &Options<'_>) -> Option<Comparison> {
+    fn tables(&self, options: &Options<'_>) -> Vec<AddedTable> {
         let participants = usize::from(PARTICIPANTS);
         let two = || TwoPhaseCommit::new(participants).expect("there are participants");
         let three = || ThreePhaseCommit::new(participants).expect("there are participants");
         let environments = comparison::environments().into_iter();
-        Some(Comparison {
+        let comparison = Comparison {
             participants: PARTICIPANTS,
             environments: environments.map(|(what, _)| what).collect(),
             protocols: vec![
                 compared("two-phase-commit (presumed abort)", two, options),
                 compared("three-phase-commit", three, options),
             ],
-        })
+        };
+        vec![cost::table(&costs(NAME, three)), comparison.table()]
     }
 
     fn check_mutant(&self, name: &str, options: &Options<'_>) -> Result<MutantReport, UsageError> {

@@ -1,10 +1,10 @@
 //! Three-phase commit in an environment: properties, instances, mutants.
 
 use quorate::three_phase_commit::{Rules, ThreePhaseCommit};
+use quorate_checker::check::Claimed;
+use quorate_checker::stateright_properties;
 
 use crate::atomic_commit::application::Clients;
-use crate::checker::stateright_properties;
-use crate::entry::Claimed;
 use crate::system::System;
 
 pub mod entry;

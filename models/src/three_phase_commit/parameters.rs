@@ -1,9 +1,9 @@
 //! The parameters of a three-phase-commit model, and its named instances.
 
 use clap::{Args, ValueEnum};
+use quorate_checker::instances::{Instance, put};
 use serde::Serialize;
 
-use crate::entry::{Instance, put};
 use crate::framework::Framework;
 use crate::framework::RequestOrder;
 use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers};

@@ -9,6 +9,7 @@ use quorate::three_phase_commit::{
     Durable, Message, Output, Progress, Record, Remembered, Request, Standing, State, Timer,
     TransactionId,
 };
+use quorate_checker::{Condition, Fairness, Property, Strength};
 
 use super::Model;
 use super::parameters::{OnFailure, Parameters};
@@ -18,7 +19,6 @@ use crate::atomic_commit::{
     AGREEMENT, ALL_COMMIT, NAMES_ARE_UNIQUE, PROMISE_NEEDS_WORK, RECOVERY_READS_BACK, STABILITY,
     VALIDITY, aborts, agreement, commits, stability, validity,
 };
-use crate::checker::{Condition, Fairness, Property, Strength};
 use crate::framework::RequestOrder;
 use crate::system::{Action, Disk, NetworkKind, System, SystemState, Timers};
 

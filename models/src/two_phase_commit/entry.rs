@@ -4,22 +4,21 @@ use std::convert::Infallible;
 
 use clap::{ArgMatches, Args, Command};
 use quorate::two_phase_commit::{Published, TwoPhaseCommit};
+use quorate_checker::Options;
+use quorate_checker::check::{Claimed, check, check_mutant, written_actions};
+use quorate_checker::entry::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
+use quorate_checker::explorer;
+use quorate_checker::instances::{self, instance, named};
+use quorate_checker::report::{AddedTable, CheckReport, Engine, MutantReport};
 
 use super::mutants::MUTANTS;
 use super::parameters::{Framework, Instance, ParameterFlags, Parameters, instances};
 use super::properties::AnyTwoPhaseCommit;
 use super::{Model, clients, liveness, model, protocol};
 use crate::atomic_commit::actor_model::{Actors, actor_model};
-use crate::atomic_commit::cost::{self, PARTICIPANTS};
-use crate::catalogue::{Entry, InstanceSummary, MutantSummary, Subject, UsageError};
-use crate::checker::Options;
-use crate::cost::CostReport;
-use crate::entry::{
-    self, Claimed, check, check_mutant, check_system, instance, mutant, named,
-    no_mutants_in_actor_model, written_actions,
-};
-use crate::explorer;
-use crate::report::{CheckReport, Engine, MutantReport};
+use crate::atomic_commit::cost::{PARTICIPANTS, costs};
+use crate::cost;
+use crate::entry::{check_system, mutant, no_mutants_in_actor_model};
 
 /// The entry of two-phase commit.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +32,7 @@ fn parameters(
     flags: &ArgMatches,
 ) -> Result<(Instance<Parameters>, Parameters), UsageError> {
     let named = (NAME, name, instances());
-    entry::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
+    instances::parameters(named, flags, ParameterFlags::apply, Parameters::validate)
 }
 
 fn claimed<P: AnyTwoPhaseCommit>(parameters: &Parameters, protocol: P) -> Claimed<Model<P>> {
@@ -103,10 +102,10 @@ impl Entry for TwoPhaseCommitEntry {
         })
     }
 
-    fn costs(&self) -> Vec<CostReport> {
+    fn tables(&self, _: &Options<'_>) -> Vec<AddedTable> {
         let participants = usize::from(PARTICIPANTS);
         let protocol = || TwoPhaseCommit::new(participants).expect("there are participants");
-        cost::costs(NAME, protocol)
+        vec![cost::table(&costs(NAME, protocol))]
     }
 
     fn check_mutant(&self, name: &str, options: &Options<'_>) -> Result<MutantReport, UsageError> {

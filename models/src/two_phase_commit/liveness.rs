@@ -5,12 +5,12 @@
 
 use quorate::protocol::ProcessId;
 use quorate::two_phase_commit::{COORDINATOR, Phase, Progress, State, Status, TransactionId};
+use quorate_checker::{Condition, Fairness, Property, Strength};
 
 use super::parameters::Parameters;
 use super::properties::{AnyTwoPhaseCommit, Model, ModelState};
 use crate::atomic_commit::ALL_COMMIT;
 use crate::atomic_commit::cases::{epochs, participant, process, transaction};
-use crate::checker::{Condition, Fairness, Property, Strength};
 use crate::framework::RequestOrder;
 use crate::system::{Disk, NetworkKind, System, Timers};
 

@@ -1,8 +1,8 @@
 //! Two-phase commit in an environment: application, properties, instances, mutants.
 
 use quorate::two_phase_commit::{Rules, TwoPhaseCommit};
+use quorate_checker::{Property, stateright_properties};
 
-use crate::checker::{self, stateright_properties};
 use crate::system::System;
 
 pub mod entry;
@@ -39,7 +39,7 @@ pub fn protocol<R: Rules>(parameters: &Parameters, rules: R) -> TwoPhaseCommit<R
 pub fn model<P: AnyTwoPhaseCommit>(
     parameters: &Parameters,
     protocol: P,
-) -> (Model<P>, Vec<checker::Property<Model<P>>>) {
+) -> (Model<P>, Vec<Property<Model<P>>>) {
     let mut properties = properties::properties(parameters);
     properties.extend(liveness::properties(parameters));
     let environment = parameters.environment.clone();

@@ -1,13 +1,13 @@
 //! The parameters of a two-phase-commit model, and its named instances.
 
 use clap::Args;
+use quorate_checker::instances::put;
 use serde::Serialize;
 
-pub use crate::entry::Instance;
-use crate::entry::put;
 pub use crate::framework::Framework;
 use crate::framework::RequestOrder;
 use crate::system::{Disk, Environment, EnvironmentFlags, NetworkKind, ProcessSet, Timers};
+pub use quorate_checker::instances::Instance;
 
 /// Everything that distinguishes one instance of the model from another.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

@@ -8,6 +8,7 @@ use quorate::two_phase_commit::{
     COORDINATOR, Decision, Durable, Message, Output, Phase, Progress, Record, Request, State,
     Status, Timer, TransactionId,
 };
+use quorate_checker::{Condition, Property};
 
 use super::parameters::Parameters;
 use crate::atomic_commit::application::Clients;
@@ -15,7 +16,6 @@ use crate::atomic_commit::{
     AGREEMENT, NAMES_ARE_UNIQUE, PROMISE_NEEDS_WORK, RECOVERY_READS_BACK, STABILITY, VALIDITY,
     aborts, agreement, commits, stability, validity,
 };
-use crate::checker::{Condition, Property};
 use crate::framework::RequestOrder;
 use crate::system::{Action, Envelope, System, SystemState, Timers};
 
@@ -301,65 +301,4 @@ fn learnt_from_peer<P: AnyTwoPhaseCommit>(
     envelope.from != COORDINATOR
         && status(state, envelope.to, transaction) != Some(&learnt)
         && status(next, envelope.to, transaction) == Some(&learnt)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use quorate::two_phase_commit::{Published, TwoPhaseCommit};
-    use stateright::Model as _;
-
-    use super::*;
-    use crate::system::Process;
-    use crate::two_phase_commit::{model, protocol};
-
-    type TheModel = Model<TwoPhaseCommit>;
-
-    /// A state whose coordinator has begun one transaction, which has come so far.
-    fn with(progress: Option<Progress>) -> (TheModel, ModelState<TwoPhaseCommit>) {
-        let parameters = Parameters::default();
-        let (model, _) = model(&parameters, protocol(&parameters, Published));
-        let mut state = model.init_states().remove(0);
-        let mut process = Process::clone(&state.processes[COORDINATOR.index()]);
-        let driver = process.driver.as_mut();
-        let Some(State::Coordinator(coordinator)) = driver.map(|driver| &mut driver.state) else {
-            panic!("the coordinator is up");
-        };
-        coordinator.begun = 1;
-        let first = TransactionId {
-            epoch: coordinator.epoch,
-            number: 1,
-        };
-        coordinator
-            .transactions
-            .extend(progress.map(|progress| (first, progress)));
-        state.processes[COORDINATOR.index()] = model.intern_process(process);
-        (model, state)
-    }
-
-    #[test]
-    fn a_decision_that_a_step_undoes_is_seen() {
-        let participants = BTreeSet::from([ProcessId(1)]);
-        let voting = Progress::Voting {
-            participants: participants.clone(),
-            yes: BTreeSet::new(),
-        };
-        let committed = Progress::Committed {
-            participants: participants.clone(),
-            unacknowledged: participants,
-        };
-        let stays = |before: Option<&Progress>, after: Option<&Progress>| {
-            let (model, state) = with(before.cloned());
-            let (_, next) = with(after.cloned());
-            let action = Action::Flush(COORDINATOR);
-            decision_never_undone(&model, &state, &action, &next)
-        };
-        assert!(stays(Some(&voting), Some(&committed)));
-        assert!(stays(Some(&voting), None));
-        assert!(stays(Some(&committed), None));
-        assert!(!stays(Some(&committed), Some(&voting)));
-        assert!(!stays(None, Some(&voting)));
-        assert!(!stays(None, Some(&committed)));
-    }
 }
