@@ -32,7 +32,7 @@ pub fn mutant<R: Copy, P: Protocol>(
     })
 }
 
-/// Checks what is claimed of processes in [`System`]: see [`check`].
+/// Checks what is claimed of processes in [`System`]: see [`check`](quorate_checker::check::check).
 pub fn check_system<P: Protocol, A: Application<P>>(
     named: Named,
     build: impl Fn() -> Claimed<System<P, A>>,
@@ -54,8 +54,8 @@ where
     )
 }
 
-/// Checks what is claimed of a model in which messages may be forgotten: see [`check`]; and that what it forgets changes
-/// nothing.
+/// Checks what is claimed of a model in which messages may be forgotten: see [`check`](quorate_checker::check::check); and that
+/// what it forgets changes nothing.
 pub fn check_forgetful<M>(
     named: Named,
     build: impl Fn() -> Claimed<M>,

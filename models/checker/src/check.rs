@@ -54,7 +54,8 @@ where
     report
 }
 
-/// Checks what is claimed of a model, as [`check`] does, and tells what `finally` makes of Quorate's search and of the model that it has searched.
+/// Checks what is claimed of a model, as [`check`](check()) does, and tells what `finally` makes of Quorate's search and of the
+/// model that it has searched.
 pub fn check_and<M, T>(
     (model, instance, parameters): Named,
     build: impl Fn() -> Claimed<M>,

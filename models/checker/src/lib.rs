@@ -1,4 +1,4 @@
-//! The checker: every reachable state of any [`stateright::Model`](Model), every property in one pass. It knows no protocol.
+//! The checker: every reachable state of any [`stateright::Model`], every property in one pass. It knows no protocol.
 //!
 //! [`explore`] visits states breadth first, level by level, on any number of threads. For each state it
 //! keeps a fingerprint, a number and where it was reached from; for claims about runs also the steps, with

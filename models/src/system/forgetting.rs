@@ -55,10 +55,10 @@
 //! * The conditions of a rule on sender and receiver are looked at one by one, so that the work is parts × messages. Parts
 //!   that never meet are not told from those that do: a violation may be one that no run shows. So a violation
 //!   searches for a [run of the whole model](System::whole).
-//! * In a [quotient](crate::quotient) numbers mean nothing but their order. What was found are parts of representatives, and
-//!   a spent message is not renamed along with the state that forgets it. So each message is asked about with all
-//!   numbers up to the highest that was met, and with one below the lowest ([`Application::with_other_numbers`]). A number
-//!   between two of a part that are next to each other is not among them.
+//! * In a [quotient](quorate_checker::quotient) numbers mean nothing but their order. What was found are parts of
+//!   representatives, and a spent message is not renamed along with the state that forgets it. So each message is asked about
+//!   with all numbers up to the highest that was met, and with one below the lowest ([`Application::with_other_numbers`]). A
+//!   number between two of a part that are next to each other is not among them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
