@@ -1,6 +1,6 @@
 //! All models, as the command line sees them.
 
-use quorate_checker::entry::{Entry, UsageError};
+use quorate_checker::entry::{Entry, UsageError, find};
 
 use crate::ledger::entry::LedgerEntry;
 use crate::paxos::entry::PaxosEntry;
@@ -25,9 +25,5 @@ pub const MODELS: &[&dyn Entry] = &[
 ///
 /// If there is none.
 pub fn model(name: &str) -> Result<&'static dyn Entry, UsageError> {
-    let known = || MODELS.iter().map(|model| model.name());
-    let found = MODELS.iter().find(|model| model.name() == name);
-    found
-        .copied()
-        .ok_or_else(|| UsageError::unknown("model", name, known()))
+    find(MODELS, name)
 }

@@ -63,6 +63,19 @@ pub trait Entry: Sync {
     ) -> Result<std::convert::Infallible, UsageError>;
 }
 
+/// The model of this name.
+///
+/// # Errors
+///
+/// If there is none.
+pub fn find(models: &[&'static dyn Entry], name: &str) -> Result<&'static dyn Entry, UsageError> {
+    let known = || models.iter().map(|model| model.name());
+    let found = models.iter().find(|model| model.name() == name);
+    found
+        .copied()
+        .ok_or_else(|| UsageError::unknown("model", name, known()))
+}
+
 /// What to explore.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 
-use crate::entry::{Entry, InstanceSummary, Subject, UsageError};
+use crate::entry::{Entry, InstanceSummary, Subject, UsageError, find};
 use crate::report::{AddedTable, CheckReport, Engine, MutantReport, Outcome};
 use crate::{FingerprintBits, Options, Progress};
 
@@ -57,15 +57,6 @@ impl CommandLine {
             }
         }
     }
-
-    /// The model of this name.
-    fn model(&self, name: &str) -> Result<&'static dyn Entry, UsageError> {
-        let found = self.models.iter().find(|model| model.name() == name);
-        let known = || self.models.iter().map(|model| model.name());
-        found
-            .copied()
-            .ok_or_else(|| UsageError::unknown("model", name, known()))
-    }
 }
 
 fn dispatch(line: &CommandLine, matches: &ArgMatches) -> Result<Outcome, UsageError> {
@@ -99,7 +90,7 @@ fn dispatch(line: &CommandLine, matches: &ArgMatches) -> Result<Outcome, UsageEr
                 }
                 // Flags may stand before the model's name or after it.
                 Some((name, flags)) => {
-                    let entry = line.model(name)?;
+                    let entry = find(line.models, name)?;
                     let after = flags.try_get_one::<String>("instance").ok().flatten();
                     let instance = after.map(String::as_str).or(instance);
                     let after = flags.try_get_one::<Engine>("engine").ok().flatten();
@@ -117,7 +108,7 @@ fn dispatch(line: &CommandLine, matches: &ArgMatches) -> Result<Outcome, UsageEr
             let Some((name, flags)) = explore.subcommand() else {
                 unreachable!("the parser demands a model");
             };
-            let entry = line.model(name)?;
+            let entry = find(line.models, name)?;
             let instance = flags.get_one::<String>("instance").map(String::as_str);
             let subject = match flags.get_one::<String>("mutant") {
                 Some(name) => Subject::Mutant { name, instance },
@@ -249,7 +240,7 @@ impl Session<'_> {
 
     fn mutants(&self, model: Option<&str>, mutant: Option<&str>) -> Result<Outcome, UsageError> {
         let models = match model {
-            Some(name) => vec![self.line.model(name)?],
+            Some(name) => vec![find(self.line.models, name)?],
             None => self.line.models.to_vec(),
         };
         let all = models
