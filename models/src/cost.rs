@@ -42,7 +42,7 @@ pub struct CostReport {
     pub cost: Cost,
 }
 
-/// What decisions of a model cost, side by side.
+/// The costs of a model's decisions as a table.
 pub fn table(costs: &[CostReport]) -> AddedTable {
     let row = |report: &CostReport| {
         let cost = report.cost;

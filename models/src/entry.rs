@@ -1,4 +1,4 @@
-//! What the entries of all protocols have in common: mutants, and claims about messages that are forgotten.
+//! The common part of all protocols' entries: mutants, and the claim that spent messages change nothing.
 
 use std::fmt::Debug;
 use std::hash::Hash;

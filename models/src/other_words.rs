@@ -2,7 +2,7 @@
 
 use quorate::protocol::{Effect, HoldBack, Protocol, Release};
 
-/// What a process is writing, and what waits for that, in other words.
+/// A hold-back queue whose records and messages are renamed by `record` and `message`.
 pub fn hold_back_in_other_words<P: Protocol, W>(
     hold_back: &HoldBack<P>,
     words: &mut W,

@@ -12,7 +12,7 @@ fn check(model: &str, instance: &str, engine: Engine) -> CheckReport {
     check.expect("a listed instance")
 }
 
-/// What README's table says that Quorate's search has found; tools/checks sees that this is so.
+/// A row of README's table: the counts of Quorate's own search. `tools/checks` compares the table with a run.
 #[derive(Debug)]
 struct Row {
     states: usize,

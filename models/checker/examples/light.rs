@@ -17,14 +17,14 @@ use quorate_checker::stateright::{self, Model};
 use quorate_checker::{Condition, Fairness, Options, Property, stateright_properties};
 use serde::Serialize;
 
-/// What may be chosen.
+/// The parameters of an instance.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Parameters {
     /// Whether the light, once red, stays red.
     stuck: bool,
 }
 
-/// The same on the command line.
+/// A flag for each parameter.
 #[derive(Args)]
 struct Flags {
     /// Whether the light, once red, stays red
@@ -35,7 +35,7 @@ struct Flags {
 /// The light.
 struct Light {
     parameters: Parameters,
-    /// What Stateright's own searches and its Explorer evaluate.
+    /// The properties that Stateright's searches and its Explorer evaluate.
     properties: Vec<stateright::Property<Self>>,
 }
 

@@ -19,9 +19,9 @@ use crate::{
 pub struct Claimed<M: Model> {
     /// The model.
     pub model: M,
-    /// What is claimed.
+    /// The claims about states, steps and fair runs.
     pub properties: Vec<Property<M>>,
-    /// What claims about fair runs rely on.
+    /// The fairness assumptions of the claims about fair runs.
     pub fairness: Vec<Fairness<M>>,
 }
 
@@ -128,7 +128,7 @@ where
     mutant_report(mutant, model, &exploration, narrate)
 }
 
-/// What a search says of a mutant. `narrate` tells its run.
+/// The report of a search for a mutant. `narrate` writes its counterexample in sentences.
 pub fn mutant_report<M>(
     mutant: &MutantSummary,
     model: &M,

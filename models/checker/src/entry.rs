@@ -36,8 +36,8 @@ pub trait Entry: Sync {
         options: &Options<'_>,
     ) -> Result<CheckReport, UsageError>;
 
-    /// What is told beside its checks: what a decision costs, say, or how its protocol compares with others. Searches are
-    /// done by these options.
+    /// Tables beside the model's checks: the costs of a decision, say, or a comparison with other protocols. `options` are those
+    /// of the searches that a table needs.
     fn tables(&self, options: &Options<'_>) -> Vec<AddedTable>;
 
     /// Looks for a mutant.

@@ -159,24 +159,24 @@ pub struct MutantReport {
     pub address: Option<String>,
 }
 
-/// A table that a model adds to its checks. Those of several models that have the same heading are told as one.
+/// A table beside a model's checks. Tables of several models with the same heading are printed as one.
 #[derive(Clone, Debug)]
 pub struct AddedTable {
-    /// What it tells, above it.
+    /// The sentence above the table.
     pub heading: String,
     /// The names of its columns.
     pub columns: Vec<&'static str>,
     /// Its rows, each as long as there are columns.
     pub rows: Vec<Vec<Cell>>,
-    /// What is to be said about it, below it.
+    /// A note below the table.
     pub footing: Option<&'static str>,
     /// The same for programs: JSON objects, a line each.
     pub objects: Vec<String>,
-    /// Whether every search that it comes from has visited every state.
+    /// Whether all searches that the table rests on were exhausted.
     pub is_complete: bool,
 }
 
-/// What stands in a place of a table.
+/// A cell of a table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Cell {
     /// A number.

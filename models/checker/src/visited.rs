@@ -13,7 +13,7 @@ use foldhash::quality::FixedState;
 
 use crate::FingerprintBits;
 
-/// What a state is known by: uniform bits, the same in every run, the highest of them if fewer than 128 are wanted. Two states
+/// A state's fingerprint: uniform bits, the same in every run, the highest of them if fewer than 128 are wanted. Two states
 /// with equal ones are taken for one.
 pub type Fingerprint = u128;
 
@@ -22,7 +22,7 @@ trait Stored: Copy + Eq + Ord + Send + Sync {
     /// Its form in memory.
     type Words: AsRef<[AtomicU32]> + Send + Sync;
 
-    /// What is stored of a fingerprint.
+    /// The part of a fingerprint that a table stores.
     fn of(fingerprint: Fingerprint) -> Self;
     /// Its upper 64 bits.
     fn upper(self) -> u64;
@@ -372,7 +372,7 @@ impl Visited {
         })
     }
 
-    /// What a state is known by.
+    /// The fingerprint of a state.
     pub fn fingerprint<S: Hash>(&self, state: &S) -> Fingerprint {
         let upper = Fingerprint::from(hash(SEED, state)) << 64;
         match self.0 {

@@ -15,11 +15,11 @@ use crate::system::Action;
 /// An event: what it is, and in which instances it happens.
 #[derive_where(Debug)]
 pub struct Event<P: AnyRaft> {
-    /// What it is.
+    /// The event in words, with the section or figure of the paper.
     pub name: &'static str,
-    /// When it happens.
+    /// The states or steps in which the event happens.
     pub condition: Condition<Model<P>>,
-    /// In which instances.
+    /// The names of the instances in which the event happens.
     pub instances: &'static [&'static str],
 }
 

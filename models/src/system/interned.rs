@@ -122,7 +122,7 @@ impl<T, M> Default for Interner<T, M> {
     }
 }
 
-/// What is kept is nobody's business.
+/// Without its values, which may be millions.
 impl<T, M> Debug for Interner<T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Interner").finish_non_exhaustive()

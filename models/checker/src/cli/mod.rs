@@ -26,11 +26,11 @@ const WRONG_USAGE: u8 = 2;
 /// The command line of a program that checks models.
 #[derive(Clone, Copy)]
 pub struct CommandLine {
-    /// How the program is called.
+    /// The command that starts the program, as a user types it.
     pub name: &'static str,
-    /// What it does, in a line.
+    /// The program's purpose in a line, without a full stop.
     pub about: &'static str,
-    /// The models that it knows.
+    /// The models, in the order in which they are checked.
     pub models: &'static [&'static dyn Entry],
 }
 
@@ -197,7 +197,7 @@ impl Session<'_> {
         Ok(self.finish_checks(&reports, adding))
     }
 
-    /// What a model adds to its checks.
+    /// The tables of a model beside its checks.
     fn tables(&self, entry: &dyn Entry) -> Vec<AddedTable> {
         let watch = Watch::start(format!("{} beside its checks", entry.name()));
         let tables = entry.tables(&self.options(&|p| watch.report(p)));

@@ -317,7 +317,7 @@ fn panicked(panic: &PanicReport) {
     }
 }
 
-/// What models add to their checks: those with the same heading are one table.
+/// The tables of models beside their checks. Tables with the same heading are printed as one.
 pub fn tables(added: &[AddedTable]) {
     let headings = added.iter().map(|added| &added.heading).unique();
     for heading in headings {
