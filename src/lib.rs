@@ -16,6 +16,7 @@
 //! * [`raft`] is Raft: a replicated log.
 //! * [`ledger`] is accounts over several shards, over a protocol of atomic commit.
 //! * [`registers`] is registers that are written once, over Paxos.
+//! * [`consistency`] is histories of operations, and what they say about the consistency of the objects.
 //!
 //! # What a driver owes a protocol
 //!
@@ -46,6 +47,7 @@ extern crate alloc;
 
 pub mod atomic_commit;
 pub mod cluster;
+pub mod consistency;
 pub mod ledger;
 pub mod paxos;
 pub mod protocol;

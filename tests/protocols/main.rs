@@ -1,5 +1,6 @@
 //! What each protocol does, one sentence at a time: its processes stepped by hand, without an environment.
 
+mod consistency;
 mod driver;
 mod harness;
 mod ledger;
