@@ -16,7 +16,7 @@
 //! * [`raft`] is Raft: a replicated log.
 //! * [`ledger`] is accounts over several shards, over a protocol of atomic commit.
 //! * [`registers`] is registers that are written once, over Paxos.
-//! * [`consistency`] is histories of operations, and what they say about the consistency of the objects.
+//! * [`consistency`] is histories of operations, and the consistency models that they satisfy.
 //!
 //! # What a driver owes a protocol
 //!

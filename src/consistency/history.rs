@@ -25,7 +25,7 @@ pub struct Operation<Q, A> {
     pub invoked: Moment,
     /// When it returned; `None` if its outcome is unknown.
     pub returned: Option<Moment>,
-    /// What was requested.
+    /// The request.
     pub request: Q,
     /// The response; `None` if the outcome is unknown: the operation may have taken effect at any moment after its
     /// invocation, or never.

@@ -59,11 +59,11 @@ enum Judged {
     Wrong(WrongPart),
 }
 
-/// What of a wrong history is wrong already without the rest.
+/// A part of a wrong history from which the rest may be cut.
 pub(super) enum WrongPart {
     /// The operations at these places.
     Operations(Vec<usize>),
-    /// What happened until the operation at this place returned.
+    /// All events until the operation at this place returned. A swap that failed later may succeed in it: judge it again.
     UntilReturn(usize),
 }
 

@@ -1,4 +1,4 @@
-//! What a history of operations says about the consistency of the objects that they are about.
+//! Histories of operations, and the consistency models that they satisfy: so far linearizability.
 //!
 //! * [`History`] is what sessions requested and how they were answered, in real-time order.
 //! * [`Specification`] is how an object behaves sequentially; [`Register`] is one.

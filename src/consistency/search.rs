@@ -17,12 +17,12 @@ use super::specification::{Call, Specification};
 /// How many operations may be put into an order, in all, before a search gives up. A step keeps at most some 40 bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Budget {
-    /// What is left of it.
+    /// The steps that are left.
     pub steps: u64,
 }
 
 impl Budget {
-    /// So many steps.
+    /// A budget of this many steps.
     pub fn new(steps: u64) -> Self {
         Self { steps }
     }
@@ -37,7 +37,7 @@ impl Budget {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Exhausted;
 
-/// What a search has found.
+/// The result of a search.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Found {
     /// An order of operations, by their places in the list that was searched. Those without an outcome may be missing.

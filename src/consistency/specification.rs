@@ -11,11 +11,11 @@ pub type Call<S> = Operation<<S as Specification>::Request, <S as Specification>
 /// How one object behaves sequentially (Herlihy, Wing 1990, section 2.2). A history of several objects is judged by their
 /// product: each behaves so for itself.
 pub trait Specification {
-    /// What the object holds.
+    /// The state of the object.
     type State: Clone + Debug + Eq + Hash;
-    /// What can be requested.
+    /// A request to the object.
     type Request: Clone + Debug + Eq + Hash;
-    /// How it can be answered.
+    /// A response of the object.
     type Response: Clone + Debug + Eq + Hash;
     /// The values of a register; [`core::convert::Infallible`] where the object is none.
     type Value: Clone + Debug + Eq + Hash;

@@ -1,4 +1,4 @@
-//! What is said of a history, and why.
+//! Verdicts on a history, each with its reason.
 
 use alloc::vec::Vec;
 
@@ -148,8 +148,7 @@ fn values<S: Specification>(specification: &S, operations: &[Call<S>]) -> Vec<S:
         .collect()
 }
 
-/// A register's history without all operations of one value: who then reads another finds what was written before or
-/// after as it was. A swap from the value to another becomes a write. `None` where a swap failed: it may have found this
+/// A register's history without all operations of one value: each read of another value still finds that value. A swap from the value to another becomes a write. `None` where a swap failed: it may have found this
 /// value.
 fn without_value<S: Specification>(
     specification: &S,
