@@ -46,17 +46,19 @@ const NONE: &[&str] = &[];
 /// Up to how many states not only their number is compared, but the graph.
 const GRAPH_STATES_MAX: usize = 7_000;
 
+/// Up to how many states TLC's verdict on properties of fair runs is compared at every change: it searches them again and again.
+const FAIR_STATES_MAX: usize = 1_500;
+
 /// What the names of instances begin with that take TLC a minute or more.
 const LARGE: &str = "large-";
 
-/// Whether an instance is checked only where ignored tests are asked for: its name says so, or it has more states than are
-/// compared one by one.
-fn is_large<S: Spec>(instance: &Instance) -> bool {
+/// Whether an instance is checked only where ignored tests are asked for: its name says so, or it has more states than this.
+fn is_large<S: Spec>(instance: &Instance, states_max: usize) -> bool {
     let states = || {
         let exploration = explore(&S::model(instance), &[], &[], &Options::default());
         exploration.progress.unique
     };
-    instance.name.starts_with(LARGE) || states() > GRAPH_STATES_MAX
+    instance.name.starts_with(LARGE) || states() > states_max
 }
 
 fn main() -> ExitCode {
@@ -107,7 +109,7 @@ fn trials_of<S: Spec>(tlc: &Availability) -> Vec<Trial> {
     }
     for instance in &found {
         let name = format!("{spec}: spec and model agree on {}", instance.name);
-        let is_large = is_large::<S>(instance);
+        let is_large = is_large::<S>(instance, GRAPH_STATES_MAX);
         for invariant in unlisted(S::invariants(), &instance.invariants) {
             let name = format!("{spec}: {invariant} is violated on {}", instance.name);
             let instance = instance.clone();
@@ -181,7 +183,7 @@ fn liveness_trials<S: Spec>(tlc: &Availability, found: &[Instance]) -> Vec<Trial
     }
     let mut is_shown = false;
     for instance in found.iter().filter(|i| !i.properties.is_empty()) {
-        let is_large = is_large::<S>(instance);
+        let is_large = is_large::<S>(instance, FAIR_STATES_MAX);
         let hold = liveness::properties_that_hold::<S>(instance).expect("the model is explored");
         for property in hold.into_iter().map(str::to_owned) {
             let name = &instance.name;
