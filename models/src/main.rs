@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use quorate_checker::cli::CommandLine;
+use quorate_histories::{HistoryCommand, LatticeCommand};
 use quorate_models::catalogue::MODELS;
 
 fn main() -> ExitCode {
@@ -10,6 +11,7 @@ fn main() -> ExitCode {
         name: "cargo models",
         about: "Checks, breaks and explores Quorate's protocol models",
         models: MODELS,
+        commands: &[&HistoryCommand, &LatticeCommand],
     };
     line.run(std::env::args_os())
 }

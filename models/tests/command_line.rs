@@ -521,3 +521,118 @@ fn a_claim_about_fair_runs_comes_with_its_fairness_and_a_run_that_goes_on_for_ev
         assert!(text.contains(part), "{part:?} is in {text}");
     }
 }
+
+/// Judges a history that comes by standard input.
+fn history(events: &str, arguments: &[&str]) -> Output {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_quorate-models"))
+        .args([&["history", "-"], arguments].concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the checker starts");
+    let mut input = process.stdin.take().expect("it is piped");
+    // It may refuse the first line and read no more.
+    let _ = input.write_all(events.as_bytes());
+    drop(input);
+    process.wait_with_output().expect("the checker exits")
+}
+
+/// Two processes write and read; the last read returns this value.
+fn events(read: &str) -> String {
+    let event = |process, kind, f, value| {
+        format!("{{:process {process}, :type {kind}, :f {f}, :value {value}}}\n")
+    };
+    [
+        event(0, ":invoke", ":write", "1"),
+        event(0, ":ok", ":write", "1"),
+        event(1, ":invoke", ":read", "nil"),
+        event(1, ":ok", ":read", read),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_history_that_holds_is_exit_code_0_and_one_that_does_not_is_1_with_a_picture() {
+    let holds = history(&events("1"), &[]);
+    assert_eq!(code(&holds), 0, "{holds:?}");
+    let violated = history(&events("nil"), &[]);
+    assert_eq!(code(&violated), 1, "{violated:?}");
+    let said = String::from_utf8_lossy(&violated.stdout);
+    let expected = "\
+-: register, 2 operations, 2 processes
+  not linearizable
+    0  ├─ write 1 ─┤
+    1                ├─ read nil ─┤
+";
+    assert_eq!(said, expected);
+    let sequential = history(&events("nil"), &["--consistency", "sequential"]);
+    assert_eq!(code(&sequential), 0, "{sequential:?}");
+}
+
+#[test]
+fn a_history_is_undecided_where_steps_do_not_suffice_and_refused_where_it_is_none() {
+    let overlapping: String = (0..9)
+        .map(|process| format!("{{:process {process}, :type :invoke, :f :cas, :value [1 2]}}\n"))
+        .chain((0..9).map(|process| format!("{{:process {process}, :type :ok, :f :cas}}\n")))
+        .collect();
+    let undecided = history(&format!("{overlapping}{}", events("1")), &["--steps", "0"]);
+    assert_eq!(code(&undecided), 3, "{undecided:?}");
+    let refused = history("{:process 0, :type :invoke, :f :read}\n[", &[]);
+    assert_eq!(code(&refused), 2, "{refused:?}");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("-:2: expected a map"), "{said}");
+    assert_refused(&["history", "/no/such/file"], &["/no/such/file"]);
+    assert_refused(&["history"], &["FILE"]);
+    assert_refused(
+        &["history", "-", "--consistency", "strong"],
+        &["linearizable", "all"],
+    );
+}
+
+#[test]
+fn a_history_is_said_to_satisfy_the_strongest_models() {
+    let output = history(
+        &events("nil"),
+        &["--consistency", "all", "--format", "json"],
+    );
+    assert_eq!(code(&output), 0, "{output:?}");
+    let judged = &json_lines(&output)[0];
+    assert_eq!(
+        judged["strongest"],
+        serde_json::json!(["sequential"]),
+        "{judged}"
+    );
+    let output = history(&events("nil"), &["--format", "json"]);
+    let judged = &json_lines(&output)[0];
+    assert_eq!(judged["verdict"], "violated");
+    assert_eq!(judged["violation"][1]["operation"], "read nil");
+}
+
+#[test]
+fn the_lattice_has_no_arrow_that_a_small_history_refutes() {
+    let sizes = [
+        "--timed",
+        "3",
+        "--untimed",
+        "4",
+        "--snapshots",
+        "3",
+        "--format",
+        "json",
+    ];
+    let output = models(&[&["lattice"], &sizes[..]].concat());
+    // Larger histories tell all models apart.
+    assert_eq!(code(&output), 3, "{output:?}");
+    let relations = json_lines(&output);
+    assert!(
+        relations
+            .iter()
+            .all(|relation| relation["finding"] != "refuted")
+    );
+    let arrow = relations
+        .iter()
+        .find(|relation| relation["model"] == "sequential" && relation["other"] == "linearizable");
+    let history = &arrow.expect("all pairs")["history"];
+    assert_eq!(history.as_array().map(Vec::len), Some(2), "{history}");
+}

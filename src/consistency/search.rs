@@ -27,8 +27,12 @@ impl Budget {
         Self { steps }
     }
 
-    fn spend(&mut self) -> Result<(), Exhausted> {
-        self.steps = self.steps.checked_sub(1).ok_or(Exhausted)?;
+    pub(super) fn spend(&mut self) -> Result<(), Exhausted> {
+        self.spend_all(1)
+    }
+
+    pub(super) fn spend_all(&mut self, steps: usize) -> Result<(), Exhausted> {
+        self.steps = self.steps.checked_sub(steps as u64).ok_or(Exhausted)?;
         Ok(())
     }
 }
@@ -318,7 +322,7 @@ fn twins<S: Specification>(operations: &[&Call<S>]) -> Vec<Option<usize>> {
 
 /// Pseudo-random bits of an operation (SplitMix64: Steele, Lea, Flood: *Fast Splittable Pseudorandom Number Generators*,
 /// OOPSLA 2014).
-fn mark(operation: usize) -> u128 {
+pub(super) fn mark(operation: usize) -> u128 {
     let half = |seed: u64| {
         let mut bits = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

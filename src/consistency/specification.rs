@@ -31,30 +31,42 @@ pub trait Specification {
         response: Option<&Self::Response>,
     ) -> Option<Self::State>;
 
-    /// Whether the operation, with its response, changes no state in which it may take effect: a read, a cas that failed.
+    /// Whether the operation, with its response, changes no state in which it may take effect: a read, a swap that failed.
     fn is_read(&self, request: &Self::Request, response: Option<&Self::Response>) -> bool;
 
-    /// The operation as an access to a register. Registers have faster procedures, and more that can be left out of a
-    /// violation. `None` if the object is no register.
+    /// The object as a register, if it is one.
+    fn as_register(&self) -> Option<&AsRegister<'_, Self>>;
+}
+
+/// A specification, as that of a register.
+pub type AsRegister<'a, S> = dyn Accesses<
+        Request = <S as Specification>::Request,
+        Response = <S as Specification>::Response,
+        Value = <S as Specification>::Value,
+    > + 'a;
+
+/// An object that is a register: consistency models that are of reads and writes can be asked of it, there are procedures
+/// without a search, and more can be left out of a violation.
+pub trait Accesses {
+    /// A request to the register.
+    type Request;
+    /// A response of the register.
+    type Response;
+    /// A value of the register.
+    type Value;
+
+    /// The operation as an access; `None` if it is none.
     fn access<'a>(
         &self,
         request: &'a Self::Request,
         response: Option<&'a Self::Response>,
     ) -> Option<Access<&'a Self::Value>>;
 
-    /// The value that a register holds at first.
-    fn initial_value(&self) -> Option<Self::Value>;
+    /// The value that the register holds at first.
+    fn initial_value(&self) -> &Self::Value;
 
-    /// The request that writes this value, and its response, if the object is a register.
-    fn write(&self, value: &Self::Value) -> Option<(Self::Request, Self::Response)>;
-
-    /// [`Specification::access`], of an operation.
-    fn access_of<'a>(&self, call: &'a Call<Self>) -> Option<Access<&'a Self::Value>>
-    where
-        Self: Sized,
-    {
-        self.access(&call.request, call.response.as_ref())
-    }
+    /// The request that writes this value, and its response.
+    fn write(&self, value: &Self::Value) -> (Self::Request, Self::Response);
 }
 
 /// An operation of a register.
@@ -66,7 +78,7 @@ pub enum Access<V> {
     Read(V),
     /// A read whose outcome is unknown.
     Unread,
-    /// A compare-and-swap that found what it expected, or whose outcome is unknown.
+    /// A compare-and-swap that found the value that it expected, or whose outcome is unknown.
     Swap {
         /// The value that it compared with.
         expected: V,
@@ -80,106 +92,11 @@ pub enum Access<V> {
     },
 }
 
-/// A register: read, write, compare and swap.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Register<V> {
-    /// The value before the first write.
-    pub initial: V,
-}
-
-/// Requests of a [`Register`].
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub enum RegisterRequest<V> {
-    /// Returns the value.
-    Read,
-    /// Replaces the value.
-    Write(V),
-    /// Replaces the value if it is the expected one.
-    Swap {
-        /// The value that is replaced.
-        expected: V,
-        /// The value that replaces it.
-        new: V,
-    },
-}
-
-/// Responses of a [`Register`].
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub enum RegisterResponse<V> {
-    /// Of a read: the value.
-    Value(V),
-    /// Of a write.
-    Written,
-    /// Of a swap: whether the value was the expected one.
-    Swapped(bool),
-}
-
-impl<V: Clone + Debug + Eq + Hash> Specification for Register<V> {
-    type State = V;
-    type Request = RegisterRequest<V>;
-    type Response = RegisterResponse<V>;
-    type Value = V;
-
-    fn initial(&self) -> V {
-        self.initial.clone()
-    }
-
-    fn step(
-        &self,
-        state: &V,
-        request: &RegisterRequest<V>,
-        response: Option<&RegisterResponse<V>>,
-    ) -> Option<V> {
-        use RegisterResponse::{Swapped, Value, Written};
-        match (request, response) {
-            (RegisterRequest::Read, Some(Value(value))) => (state == value).then(|| state.clone()),
-            (RegisterRequest::Read, None) => Some(state.clone()),
-            (RegisterRequest::Write(value), Some(Written) | None) => Some(value.clone()),
-            (RegisterRequest::Swap { expected, new }, Some(Swapped(true))) => {
-                (state == expected).then(|| new.clone())
-            }
-            (RegisterRequest::Swap { expected, .. }, Some(Swapped(false))) => {
-                (state != expected).then(|| state.clone())
-            }
-            (RegisterRequest::Swap { expected, new }, None) => {
-                Some(if state == expected { new } else { state }.clone())
-            }
-            _ => None,
-        }
-    }
-
-    fn is_read(
-        &self,
-        request: &RegisterRequest<V>,
-        response: Option<&RegisterResponse<V>>,
-    ) -> bool {
-        *request == RegisterRequest::Read || response == Some(&RegisterResponse::Swapped(false))
-    }
-
-    fn access<'a>(
-        &self,
-        request: &'a RegisterRequest<V>,
-        response: Option<&'a RegisterResponse<V>>,
-    ) -> Option<Access<&'a V>> {
-        Some(match (request, response) {
-            (RegisterRequest::Read, Some(RegisterResponse::Value(value))) => Access::Read(value),
-            (RegisterRequest::Read, _) => Access::Unread,
-            (RegisterRequest::Write(value), _) => Access::Write(value),
-            (RegisterRequest::Swap { expected, .. }, Some(RegisterResponse::Swapped(false))) => {
-                Access::FailedSwap { expected }
-            }
-            (RegisterRequest::Swap { expected, new }, _) => Access::Swap { expected, new },
-        })
-    }
-
-    fn initial_value(&self) -> Option<V> {
-        Some(self.initial())
-    }
-
-    fn write(&self, value: &V) -> Option<(RegisterRequest<V>, RegisterResponse<V>)> {
-        Some((
-            RegisterRequest::Write(value.clone()),
-            RegisterResponse::Written,
-        ))
-    }
+/// An operation of a specification as an access to a register, if the object is one.
+pub(super) fn access<'a, S: Specification>(
+    specification: &S,
+    call: &'a Call<S>,
+) -> Option<Access<&'a S::Value>> {
+    let register = specification.as_register()?;
+    register.access(&call.request, call.response.as_ref())
 }

@@ -5,19 +5,59 @@ use alloc::vec::Vec;
 use derive_where::derive_where;
 use hashbrown::HashSet;
 
-use super::linearizability::WrongPart;
-use super::specification::{Access, Call, Specification};
+use super::judge::WrongPart;
+use super::specification::{Access, Call, Specification, access};
 
 /// Whether a history satisfies a consistency model.
 #[derive_where(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict<S: Specification> {
-    /// It does: these operations, by their places in the history, explain it in this order. Operations whose outcome is
-    /// unknown are missing if they need not have taken effect.
-    Holds(Vec<usize>),
+    /// It does.
+    Holds(Explanation),
     /// It does not.
     Violated(Violation<S>),
     /// The budget was too small.
     Undecided,
+}
+
+/// Why a history satisfies a model. Operations are named by their places in the history; those whose outcome is unknown are
+/// missing if they need not have taken effect.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Explanation {
+    /// Orders of operations: one of all, or one for each session, as the model has it; of writes alone, where the model orders
+    /// nothing else.
+    pub orders: Vec<Vec<usize>>,
+    /// Each read with the write that it has its value from, `None` where that is the initial value: of models that are about
+    /// registers.
+    pub reads_from: Vec<(usize, Option<usize>)>,
+}
+
+impl Explanation {
+    /// One order.
+    pub(super) fn of_order(order: Vec<usize>) -> Self {
+        Self {
+            orders: alloc::vec![order],
+            reads_from: Vec::new(),
+        }
+    }
+
+    /// Names each operation by this number in place of its own.
+    pub(super) fn renumber(&mut self, numbers: &[usize]) {
+        let orders = self.orders.iter_mut().flatten();
+        let reads = self.reads_from.iter_mut();
+        let reads = reads.flat_map(|(read, write)| [Some(read), write.as_mut()]);
+        for place in orders.chain(reads.flatten()) {
+            *place = numbers[*place];
+        }
+    }
+}
+
+/// Operations that may be left out of a wrong history: without them, each right history is right.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum LeaveOut {
+    /// Any read.
+    Reads,
+    /// Any read; and all operations of a value of a register.
+    ReadsAndValues,
 }
 
 /// A part of a history that violates the model by itself. That it is wrong implies that the whole history is.
@@ -38,6 +78,7 @@ impl<S: Specification> Violation<S> {
         specification: &S,
         operations: Vec<Call<S>>,
         part: WrongPart,
+        leave_out: LeaveOut,
         is_wrong: impl Fn(&[Call<S>]) -> Option<WrongPart>,
     ) -> Self {
         let wrong_part = |operations: Vec<Call<S>>, part: &WrongPart| {
@@ -67,7 +108,11 @@ impl<S: Specification> Violation<S> {
                 }
                 size /= 2;
             }
-            for value in values(specification, &operations) {
+            let values = match leave_out {
+                LeaveOut::Reads => Vec::new(),
+                LeaveOut::ReadsAndValues => values(specification, &operations),
+            };
+            for value in values {
                 if let Some(smaller) = without_value(specification, &operations, &value) {
                     try_smaller(&mut operations, smaller);
                 }
@@ -86,6 +131,7 @@ fn part_of<S: Specification>(
     part: &WrongPart,
 ) -> Vec<Call<S>> {
     match part {
+        WrongPart::Everything => operations.to_vec(),
         WrongPart::Operations(places) => {
             let operations = places.iter().map(|place| operations[*place].clone());
             operations.collect()
@@ -138,7 +184,7 @@ fn values<S: Specification>(specification: &S, operations: &[Call<S>]) -> Vec<S:
     let written =
         operations
             .iter()
-            .filter_map(|operation| match specification.access_of(operation)? {
+            .filter_map(|operation| match access(specification, operation)? {
                 Access::Write(value) | Access::Swap { new: value, .. } => Some(value),
                 Access::Read(_) | Access::Unread | Access::FailedSwap { .. } => None,
             });
@@ -148,8 +194,8 @@ fn values<S: Specification>(specification: &S, operations: &[Call<S>]) -> Vec<S:
         .collect()
 }
 
-/// A register's history without all operations of one value: each read of another value still finds that value. A swap from the value to another becomes a write. `None` where a swap failed: it may have found this
-/// value.
+/// A register's history without all operations of one value: each read of another value still finds that value. A swap from the
+/// value to another becomes a write. `None` where a swap failed: it may have found this value.
 fn without_value<S: Specification>(
     specification: &S,
     operations: &[Call<S>],
@@ -157,12 +203,12 @@ fn without_value<S: Specification>(
 ) -> Option<Vec<Call<S>>> {
     let mut kept = Vec::with_capacity(operations.len());
     for operation in operations {
-        match specification.access_of(operation)? {
+        match access(specification, operation)? {
             Access::FailedSwap { .. } => return None,
             Access::Write(other) | Access::Read(other) if other == value => {}
             Access::Swap { new, .. } if new == value => {}
             Access::Swap { expected, new } if expected == value => {
-                let (request, response) = specification.write(new)?;
+                let (request, response) = specification.as_register()?.write(new);
                 kept.push(Call::<S> {
                     request,
                     response: operation.response.as_ref().map(|_| response),

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 
 use super::history::{Moment, Operation};
-use super::specification::{Access, Call, Specification};
+use super::specification::{Access, Call, Specification, access};
 
 /// Whether the history is linearizable.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -100,10 +100,10 @@ fn moments<Q, A>(operation: &Operation<Q, A>) -> (Moment, Moment) {
 /// Judges the operations of one object. `None` if the object is no register that is read and written only, or a value is
 /// written twice.
 pub(super) fn zones<S: Specification>(specification: &S, operations: &[&Call<S>]) -> Option<Zones> {
-    let accesses = || operations.iter().map(|call| specification.access_of(call));
-    let initial = specification.initial_value()?;
+    let accesses = || operations.iter().map(|call| access(specification, call));
+    let initial = specification.as_register()?.initial_value();
     let mut clusters = vec![Cluster::of_initial_value()];
-    let mut of_value: HashMap<&S::Value, usize> = HashMap::from_iter([(&initial, 0)]);
+    let mut of_value: HashMap<&S::Value, usize> = HashMap::from_iter([(initial, 0)]);
     for (place, access) in accesses().enumerate() {
         match access? {
             Access::Write(value) => {

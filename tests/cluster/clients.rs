@@ -2,30 +2,34 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use quorate::consistency;
 use quorate_node::key_value::{Client, Session};
 use quorate_node::transport::CallError;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::history::{Answer, History, Operation};
+use crate::history::{Answer, History, Operation, Value};
 
 /// Clients of a group work on the same key at the same time.
 const GROUPS: u64 = 4;
 /// So many in each.
 const GROUP: u64 = 3;
-/// And go on to another key after so many operations: what is checked grows quickly with them.
-const OPERATIONS_A_KEY: u64 = 20;
+/// And go on to another key after so many operations.
+const OPERATIONS_A_KEY: u64 = 200;
 /// Between two operations of a client.
 const PAUSE: Duration = Duration::from_millis(4);
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Before it asks another node.
 const TURN: Duration = Duration::from_millis(500);
+
+/// Who reads what there is in the end.
+const READER: consistency::Session = consistency::Session::MAX;
 
 /// Clients that are at work.
 pub struct Clients {
@@ -47,8 +51,8 @@ pub struct Counts {
 struct Worker {
     client: Arc<Client>,
     session: Option<Session>,
-    name: u64,
-    names: Arc<AtomicU64>,
+    name: consistency::Session,
+    names: Arc<AtomicU32>,
     history: Arc<History>,
     counts: Arc<Counts>,
 }
@@ -59,7 +63,7 @@ impl Clients {
         let history = Arc::new(History::default());
         let counts = Arc::new(Counts::default());
         let stop = CancellationToken::new();
-        let names = Arc::new(AtomicU64::new(0));
+        let names = Arc::new(AtomicU32::new(0));
         let mut tasks = JoinSet::new();
         for group in 0..GROUPS {
             let done = Arc::new(AtomicU64::new(0));
@@ -102,12 +106,12 @@ impl Clients {
             Duration::from_secs(30),
         ));
         for key in self.history.keys() {
-            self.history.asked(u64::MAX, &key, Operation::Get);
+            self.history.asked(READER, &key, Operation::Read);
             let value = client
                 .get(key.clone())
                 .await
                 .expect("the cluster serves again");
-            self.history.answered(u64::MAX, &key, Answer::Value(value));
+            self.history.answered(READER, Answer::Value(value));
         }
         self.history
     }
@@ -115,6 +119,14 @@ impl Clients {
 
 fn client(nodes: &[SocketAddr]) -> Arc<Client> {
     Arc::new(Client::new("faults", nodes.to_vec(), PATIENCE).with_turn(TURN))
+}
+
+/// A swap of what was seen last.
+fn swap(seen: &Value, new: Value) -> Operation {
+    Operation::Swap {
+        expected: seen.clone(),
+        new,
+    }
 }
 
 impl Worker {
@@ -125,11 +137,11 @@ impl Worker {
             let key = Bytes::from(format!("{group}-{}", number / OPERATIONS_A_KEY));
             let value = Bytes::from(format!("{}-{number}", self.name));
             let operation = match fastrand::u8(..10) {
-                _ if reads_only => Operation::Get,
-                0..4 => Operation::Put(value),
-                4..6 => Operation::Swap(seen.clone(), Some(value)),
-                6 => Operation::Swap(seen.clone(), None),
-                _ => Operation::Get,
+                _ if reads_only => Operation::Read,
+                0..4 => Operation::Write(Some(value)),
+                4..6 => swap(&seen, Some(value)),
+                6 => swap(&seen, None),
+                _ => Operation::Read,
             };
             if let Some(value) = self.operate(&key, operation).await {
                 seen = value;
@@ -139,7 +151,7 @@ impl Worker {
     }
 
     /// Does one operation. Returns what was read, if anything was.
-    async fn operate(&mut self, key: &Bytes, operation: Operation) -> Option<Option<Bytes>> {
+    async fn operate(&mut self, key: &Bytes, operation: Operation) -> Option<Value> {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => self.client.session().await.ok()?,
@@ -147,9 +159,13 @@ impl Worker {
         self.history.asked(self.name, key, operation.clone());
         self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
         let answer = match operation {
-            Operation::Put(value) => session.put(key.clone(), value).await.map(|()| Answer::Done),
-            Operation::Get => self.client.get(key.clone()).await.map(Answer::Value),
-            Operation::Swap(expected, new) => {
+            Operation::Write(value) => {
+                let value = value.expect("nobody deletes");
+                let put = session.put(key.clone(), value).await;
+                put.map(|()| Answer::Written)
+            }
+            Operation::Read => self.client.get(key.clone()).await.map(Answer::Value),
+            Operation::Swap { expected, new } => {
                 let swapped = session.compare_and_swap(key.clone(), expected, new).await;
                 swapped.map(Answer::Swapped)
             }
@@ -158,15 +174,15 @@ impl Worker {
         match answer {
             Ok(answer) => {
                 self.counts.answered.fetch_add(1, Ordering::Relaxed);
-                self.history.answered(self.name, key, answer.clone());
+                self.history.answered(self.name, answer.clone());
                 self.session = Some(session);
                 match answer {
                     Answer::Value(value) => Some(value),
-                    Answer::Done | Answer::Swapped(_) => None,
+                    Answer::Written | Answer::Swapped(_) => None,
                 }
             }
             Err(CallError::NotDone { .. }) => {
-                self.history.refused(self.name, key);
+                self.history.refused(self.name);
                 self.session = Some(session);
                 None
             }

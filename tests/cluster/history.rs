@@ -1,65 +1,32 @@
-//! What clients have asked and were answered, and whether that is linearizable: each key for itself, by Stateright's tester.
+//! What clients have asked and were answered, and whether that is linearizable.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
+use quorate::consistency::{
+    self, Budget, Consistency, Object, Register, RegisterRequest, RegisterResponse, Session,
+    Verdict, judge,
+};
 
-/// What is done to a key.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Operation {
-    Put(Bytes),
-    Get,
-    Swap(Option<Bytes>, Option<Bytes>),
-}
+/// The value of a key, if it has one.
+pub type Value = Option<Bytes>;
+
+/// What is done to a key: a register.
+pub type Operation = RegisterRequest<Value>;
 
 /// What it answers.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Answer {
-    Done,
-    Value(Option<Bytes>),
-    Swapped(bool),
-}
-
-/// A key, by what it should do.
-#[derive(Clone, Debug, Default)]
-struct Key(Option<Bytes>);
-
-impl SequentialSpec for Key {
-    type Op = Operation;
-    type Ret = Answer;
-
-    fn invoke(&mut self, operation: &Operation) -> Answer {
-        match operation {
-            Operation::Put(value) => {
-                self.0 = Some(value.clone());
-                Answer::Done
-            }
-            Operation::Get => Answer::Value(self.0.clone()),
-            Operation::Swap(expected, new) => {
-                let is_expected = self.0 == *expected;
-                if is_expected {
-                    self.0 = new.clone();
-                }
-                Answer::Swapped(is_expected)
-            }
-        }
-    }
-}
-
-/// Something that has happened at a client: in the order of this list.
-#[derive(Clone, Debug)]
-enum Event {
-    Asked(Operation),
-    Answered(Answer),
-    /// It is known not to be done.
-    Refused,
-}
+pub type Answer = RegisterResponse<Value>;
 
 /// What all clients have seen.
 #[derive(Debug, Default)]
-pub struct History(Mutex<BTreeMap<Bytes, Vec<(u64, Event)>>>);
+pub struct History(Mutex<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    operations: consistency::History<Operation, Answer>,
+    keys: BTreeMap<Bytes, Object>,
+}
 
 /// How much there was.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -69,78 +36,66 @@ pub struct Totals {
     pub unknown: usize,
 }
 
+/// Far more than a key needs.
+const BUDGET: Budget = Budget { steps: 10_000_000 };
+
 impl History {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A client asks something of a key.
-    pub fn asked(&self, client: u64, key: &Bytes, operation: Operation) {
-        self.note(client, key, Event::Asked(operation));
+    pub fn asked(&self, client: Session, key: &Bytes, operation: Operation) {
+        let mut seen = self.seen();
+        let fresh = Object::try_from(seen.keys.len()).expect("few keys");
+        let object = *seen.keys.entry(key.clone()).or_insert(fresh);
+        let invoked = seen.operations.invoke(client, object, operation);
+        invoked.expect("a client asks one thing at a time");
     }
 
     /// It was answered.
-    pub fn answered(&self, client: u64, key: &Bytes, answer: Answer) {
-        self.note(client, key, Event::Answered(answer));
+    pub fn answered(&self, client: Session, answer: Answer) {
+        let returned = self.seen().operations.respond(client, answer);
+        returned.expect("it has asked");
     }
 
     /// It knows that it is not done.
-    pub fn refused(&self, client: u64, key: &Bytes) {
-        self.note(client, key, Event::Refused);
-    }
-
-    fn note(&self, client: u64, key: &Bytes, event: Event) {
-        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.entry(key.clone()).or_default().push((client, event));
+    pub fn refused(&self, client: Session) {
+        let failed = self.seen().operations.fail(client);
+        failed.expect("it has asked");
     }
 
     /// All keys.
     pub fn keys(&self) -> Vec<Bytes> {
-        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.keys().cloned().collect()
+        self.seen().keys.keys().cloned().collect()
     }
 
-    /// How much there was, or a key whose history is not linearizable.
+    /// How much there was, or the part of a key's history that is not linearizable.
     pub fn check(&self) -> Result<Totals, String> {
-        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut totals = Totals {
-            keys: keys.len(),
-            ..Totals::default()
+        let seen = self.seen();
+        let operations = seen.operations.operations();
+        let answered = operations.iter().filter(|o| o.returned.is_some()).count();
+        let totals = Totals {
+            keys: seen.keys.len(),
+            answered,
+            unknown: operations.len() - answered,
         };
-        for (key, events) in keys.iter() {
-            let events = without_refused(events);
-            let answers = |(_, event): &&(u64, Event)| matches!(event, Event::Answered(_));
-            let answered = events.iter().filter(answers).count();
-            totals.answered += answered;
-            totals.unknown += events.len() - 2 * answered;
-            let mut tester = LinearizabilityTester::new(Key::default());
-            for (client, event) in &events {
-                let noted = match event {
-                    Event::Asked(operation) => tester.on_invoke(*client, operation.clone()),
-                    Event::Answered(answer) => tester.on_return(*client, answer.clone()),
-                    Event::Refused => Ok(&mut tester),
-                };
-                noted.expect("a client asks one thing at a time");
-            }
-            if !tester.is_consistent() {
-                let events = events
-                    .iter()
-                    .map(|(client, event)| format!("  {client}: {event:?}"));
-                let events = events.collect::<Vec<_>>().join("\n");
-                return Err(format!("{key:?} is not linearizable:\n{events}"));
+        let absent = Register { initial: None };
+        let verdicts = judge(Consistency::Linearizable, &absent, operations, BUDGET);
+        for (object, verdict) in verdicts.expect("of all objects") {
+            let mut keys = seen.keys.iter();
+            let key = keys.find(|(_, number)| Some(**number) == object);
+            match verdict {
+                Verdict::Holds(_) => {}
+                Verdict::Undecided => return Err(format!("{key:?} is undecided")),
+                Verdict::Violated(violation) => {
+                    let operations = violation.operations.iter();
+                    let operations = operations.map(|operation| format!("  {operation:?}"));
+                    let operations = operations.collect::<Vec<_>>().join("\n");
+                    return Err(format!("{key:?} is not linearizable:\n{operations}"));
+                }
             }
         }
         Ok(totals)
     }
-}
-
-/// All but what is known not to be done.
-fn without_refused(events: &[(u64, Event)]) -> Vec<(u64, Event)> {
-    let mut kept: Vec<(u64, Event)> = Vec::new();
-    for (client, event) in events {
-        match event {
-            Event::Refused => {
-                let asked = kept.iter().rposition(|(other, _)| other == client);
-                kept.remove(asked.expect("it was asked"));
-            }
-            event => kept.push((*client, event.clone())),
-        }
-    }
-    kept
 }

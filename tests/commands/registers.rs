@@ -179,7 +179,7 @@ async fn each_register_is_linearizable_whichever_nodes_are_killed() {
             let mut histories = Vec::new();
             while is_over.load(Ordering::Relaxed) == 0 {
                 let name = format!("{worker}.{}", histories.len());
-                let history = Arc::new(Mutex::new(History::new(once.clone(), CLIENTS + 1)));
+                let history = Arc::new(Mutex::new(History::new(once.clone())));
                 let mut clients = JoinSet::new();
                 for client in 0..CLIENTS {
                     let (all, history) = (Arc::clone(&all), Arc::clone(&history));

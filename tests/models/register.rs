@@ -3,7 +3,7 @@
 use quorate_models::register::{History, Operation, Register};
 
 fn history(once: bool) -> History {
-    History::new(Register { holds: 0, once }, 3)
+    History::new(Register { holds: 0, once })
 }
 
 #[test]

@@ -223,6 +223,7 @@ fn main() -> ExitCode {
         name: "light",
         about: "Checks a traffic light",
         models: &[&LightEntry],
+        commands: &[],
     };
     line.run(std::env::args_os())
 }

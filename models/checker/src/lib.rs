@@ -77,6 +77,7 @@
 //! * [`check`] and [`instances`] are what entries are made of, [`report`] is what comes out.
 //! * [`explorer`] serves a model in Stateright's web Explorer.
 //! * [`quotient`] takes states for one that are equal but for names.
+//! * [`svg`] writes pictures.
 //! * [`stateright`] is the version of Stateright whose `Model` all of this is about.
 
 use std::fmt::{self, Debug};
@@ -100,6 +101,7 @@ pub mod quotient;
 pub mod report;
 mod segmented;
 mod stateright_engine;
+pub mod svg;
 mod validate;
 mod visited;
 

@@ -136,7 +136,7 @@ where
         };
         View {
             chosen: BTreeSet::new(),
-            history: (self.reads > 0).then(|| History::new(register, self.processes)),
+            history: (self.reads > 0).then(|| History::new(register)),
         }
     }
 

@@ -284,9 +284,8 @@ where
             holds: 0,
             once: false,
         };
-        let clients = u16::from(self.commands) + u16::from(self.reads);
         View {
-            history: (self.proposals > 0).then(|| History::new(register, clients)),
+            history: (self.proposals > 0).then(|| History::new(register)),
             ..View::default()
         }
     }

@@ -95,7 +95,7 @@ impl<P: AnyRegisters> Application<P> for Clients {
             holds: 0,
             once: true,
         };
-        History::new(register, self.operations.len() as u16)
+        History::new(register)
     }
 
     fn requests(&self, history: &History, requests: &mut Vec<(ProcessId, Request<Value>)>) {

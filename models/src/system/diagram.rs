@@ -12,8 +12,7 @@ use super::{
 };
 
 mod drawing;
-mod shapes;
-mod svg;
+mod style;
 
 /// What a diagram shows. Lanes and rows are numbered from 0; row 0 is the start.
 struct Sequence {

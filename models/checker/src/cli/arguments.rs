@@ -95,6 +95,7 @@ pub fn command(line: &CommandLine) -> Command {
                 ),
         )
         .subcommand(explore(line))
+        .subcommands(line.commands.iter().map(|added| added.command()))
 }
 
 fn check(line: &CommandLine) -> Command {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clap::ArgMatches;
+use clap::{ArgMatches, Command};
 
 use crate::entry::{Entry, InstanceSummary, Subject, UsageError, find};
 use crate::report::{AddedTable, CheckReport, Engine, MutantReport, Outcome};
@@ -18,7 +18,7 @@ mod arguments;
 mod output;
 mod progress;
 
-use arguments::Format;
+pub use arguments::Format;
 use progress::Watch;
 
 const WRONG_USAGE: u8 = 2;
@@ -32,6 +32,21 @@ pub struct CommandLine {
     pub about: &'static str,
     /// The models, in the order in which they are checked.
     pub models: &'static [&'static dyn Entry],
+    /// Commands that the program has beside the checker's.
+    pub commands: &'static [&'static dyn AddedCommand],
+}
+
+/// A command of a program, beside those of the checker.
+pub trait AddedCommand: Sync {
+    /// Its name and its arguments. Those of the checker that are global are understood, too.
+    fn command(&self) -> Command;
+
+    /// Runs it.
+    ///
+    /// # Errors
+    ///
+    /// If the usage is wrong: exit code 2.
+    fn run(&self, matches: &ArgMatches, format: Format) -> Result<Outcome, UsageError>;
 }
 
 impl Debug for CommandLine {
@@ -117,7 +132,12 @@ fn dispatch(line: &CommandLine, matches: &ArgMatches) -> Result<Outcome, UsageEr
             let address = flags.get_one::<String>("address").expect("has a default");
             match entry.explore(subject, flags, address)? {}
         }
-        Some((other, _)) => unreachable!("the parser knows no command {other}"),
+        Some((name, matches)) => {
+            let mut added = line.commands.iter();
+            let command = added.find(|command| command.command().get_name() == name);
+            let command = command.expect("the parser knows the command");
+            command.run(matches, session.format)
+        }
     }
 }
 

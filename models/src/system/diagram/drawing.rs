@@ -1,8 +1,8 @@
 //! A [`Sequence`] on a plane.
 
-use super::shapes::STYLE;
-use super::svg::Svg;
+use super::style::STYLE;
 use super::{End, Flight, Line, LineKind, Mark, Sequence, TurningPoint};
+use quorate_checker::svg::Svg;
 
 type Point = (i32, i32);
 

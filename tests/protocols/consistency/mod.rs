@@ -1,10 +1,13 @@
-//! Histories and linearizability, compared with the definition, by brute force, and with Stateright's tester.
+//! Histories and consistency models, compared with the definitions, by brute force, and with Stateright's testers.
+
+mod definitions;
+mod models;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use quorate::consistency::{
-    Budget, Call, History, HistoryError, Register, RegisterRequest, RegisterResponse,
-    Specification, Verdict, linearizable,
+    Budget, Call, Consistency, History, HistoryError, Register, RegisterRequest, RegisterResponse,
+    Specification, Verdict, judge,
 };
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
 
@@ -12,6 +15,13 @@ type Value = u8;
 type Spec = Register<Value>;
 const REGISTER: Spec = Register { initial: 0 };
 const BUDGET: Budget = Budget { steps: 1_000_000 };
+
+/// The verdict on the only object; `None` if there are no operations.
+fn linearizable(operations: &[Call<Spec>], budget: Budget) -> Option<Verdict<Spec>> {
+    let verdicts = judge(Consistency::Linearizable, &REGISTER, operations, budget);
+    let mut verdicts = verdicts.expect("of all objects").into_values();
+    verdicts.next()
+}
 
 /// What happens next in a generated history.
 #[derive(Clone, Debug)]
@@ -154,12 +164,12 @@ fn explains(order: &[usize], operations: &[Call<Spec>]) -> bool {
 }
 
 fn agrees_with_the_definition(operations: &[Call<Spec>]) -> Result<(), TestCaseError> {
-    let verdicts = linearizable(&REGISTER, operations, BUDGET);
     let is_linearizable = has_an_order(operations, REGISTER.initial, 0);
-    match verdicts.get(&0) {
+    match linearizable(operations, BUDGET) {
         None => prop_assert!(operations.is_empty()),
-        Some(Verdict::Holds(order)) => {
+        Some(Verdict::Holds(explanation)) => {
             prop_assert!(is_linearizable);
+            let order = &explanation.orders[0];
             prop_assert!(explains(order, operations), "{:?}", order);
         }
         Some(Verdict::Violated(violation)) => {
@@ -192,7 +202,7 @@ proptest! {
         let history = history(&events, 8, false);
         let operations = history.operations();
         let holds = matches!(
-            linearizable(&REGISTER, operations, BUDGET).get(&0),
+            linearizable(operations, BUDGET),
             None | Some(Verdict::Holds(_))
         );
         prop_assert_eq!(holds, stateright_says(operations));
@@ -266,9 +276,9 @@ fn a_small_violation_is_all_that_is_left_of_a_long_history() {
     history
         .respond(2, RegisterResponse::Value(3))
         .expect("pending");
-    let verdicts = linearizable(&REGISTER, history.operations(), BUDGET);
-    let Verdict::Violated(violation) = &verdicts[&0] else {
-        panic!("{verdicts:?}");
+    let verdict = linearizable(history.operations(), BUDGET);
+    let Some(Verdict::Violated(violation)) = &verdict else {
+        panic!("{verdict:?}");
     };
     let requests = violation
         .operations
@@ -304,8 +314,8 @@ fn a_search_beyond_its_budget_is_undecided() {
             .respond(session, RegisterResponse::Written)
             .expect("pending");
     }
-    let verdicts = linearizable(&REGISTER, history.operations(), Budget::new(3));
-    assert_eq!(verdicts[&0], Verdict::Undecided);
+    let verdict = linearizable(history.operations(), Budget::new(3));
+    assert_eq!(verdict, Some(Verdict::Undecided));
 }
 
 #[test]
