@@ -1,9 +1,9 @@
 //! A history of a file, whatever its object is.
 
-use std::collections::HashMap;
 use std::io::BufRead;
 
 use clap::ValueEnum;
+use hashbrown::HashMap;
 use quorate::consistency::{
     Budget, Call, Consistency, Counter, Explanation, Inapplicable, Map, MultiRegister, Mutex,
     Object, Operation, Queue, Register, Session, Set, Verdict, judge, satisfies,
