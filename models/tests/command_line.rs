@@ -573,7 +573,7 @@ fn a_history_that_holds_is_exit_code_0_and_one_that_does_not_is_1_with_a_picture
 #[test]
 fn a_history_is_undecided_where_steps_do_not_suffice_and_refused_where_it_is_none() {
     let overlapping: String = (0..9)
-        .map(|process| format!("{{:process {process}, :type :invoke, :f :cas, :value [1 2]}}\n"))
+        .map(|process| format!("{{:process {process}, :type :invoke, :f :cas, :value [nil 2]}}\n"))
         .chain((0..9).map(|process| format!("{{:process {process}, :type :ok, :f :cas}}\n")))
         .collect();
     let undecided = history(&format!("{overlapping}{}", events("1")), &["--steps", "0"]);
@@ -581,13 +581,99 @@ fn a_history_is_undecided_where_steps_do_not_suffice_and_refused_where_it_is_non
     let refused = history("{:process 0, :type :invoke, :f :read}\n[", &[]);
     assert_eq!(code(&refused), 2, "{refused:?}");
     let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(said.contains("-:2: expected a map"), "{said}");
+    assert!(said.contains("-:2: the file ends before its ']'"), "{said}");
     assert_refused(&["history", "/no/such/file"], &["/no/such/file"]);
     assert_refused(&["history"], &["FILE"]);
     assert_refused(
         &["history", "-", "--consistency", "strong"],
         &["linearizable", "all"],
     );
+}
+
+#[test]
+fn a_stale_read_is_as_stale_as_the_least_of_a_family_says() {
+    let event = |process, kind, f, value, time| {
+        format!(
+            "{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"{f}\",\"value\":{value},\"time\":{time}}}\n"
+        )
+    };
+    let events = [
+        event(0, "invoke", "write", "1", 0),
+        event(0, "ok", "write", "1", 10),
+        event(0, "invoke", "write", "2", 20),
+        event(0, "ok", "write", "2", 30),
+        event(1, "invoke", "read", "null", 40),
+        event(1, "ok", "read", "1", 50),
+    ];
+    let events = events.concat();
+    let judged = |events: &str, arguments: &str| {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        let output = history(events, &[&arguments[..], &["--format", "json"]].concat());
+        (code(&output), json_lines(&output).pop().unwrap_or_default())
+    };
+    for (arguments, exit, field, expected) in [
+        ("--consistency k-atomic", 0, "least", serde_json::json!(2)),
+        (
+            "--consistency k-atomic --k 2",
+            0,
+            "consistency",
+            "2-atomic".into(),
+        ),
+        (
+            "--consistency k-atomic --k 1",
+            1,
+            "verdict",
+            "violated".into(),
+        ),
+        ("--consistency delta-atomic", 0, "least", 10.into()),
+        (
+            "--consistency delta-atomic --delta 10",
+            0,
+            "verdict",
+            "holds".into(),
+        ),
+        (
+            "--consistency delta-atomic --delta 9",
+            1,
+            "verdict",
+            "violated".into(),
+        ),
+    ] {
+        let (exit_code, judged) = judged(&events, arguments);
+        assert_eq!(
+            (exit_code, &judged[field]),
+            (exit, &expected),
+            "{arguments}: {judged}"
+        );
+    }
+    // Nothing explains a read of what nobody has written.
+    let unwritten = events.replace("\"value\":1,\"time\":50", "\"value\":3,\"time\":50");
+    for family in ["k-atomic", "delta-atomic"] {
+        let (exit_code, judged) = judged(&unwritten, &format!("--consistency {family}"));
+        assert_eq!((exit_code, &judged["least"]), (1, &Value::Null), "{judged}");
+    }
+    for (events, arguments, part) in [
+        (&events, "--k 2", "--consistency k-atomic only"),
+        (&events, "--delta 2", "--consistency delta-atomic only"),
+        (&events, "--consistency k-atomic --k 0", "--k"),
+        (
+            &events.replace(",\"time\":20", ""),
+            "--consistency delta-atomic",
+            "not every event has its time",
+        ),
+        (
+            &events
+                .replace("write", "acquire")
+                .replace("read", "release"),
+            "--consistency k-atomic",
+            "k-atomic is about registers",
+        ),
+    ] {
+        let output = history(events, &arguments.split(' ').collect::<Vec<_>>());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(code(&output), 2, "{arguments}: {output:?}");
+        assert!(said.contains(part), "{arguments}: {said}");
+    }
 }
 
 #[test]

@@ -4,16 +4,18 @@ use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU32;
 
 use super::causal;
 use super::guarantees::{self, Arbitration, Guarantee};
-use super::history::{Object, Operation};
+use super::history::{Moment, Object, Operation};
 use super::linearizability;
 use super::orders;
 use super::registers::Registers;
 use super::regular::{self, Agreement, Asked};
 use super::search::{Budget, Exhausted};
 use super::specification::{Call, Specification};
+use super::staleness::{self, LastWrites};
 use super::verdict::{Explanation, LeaveOut, Verdict, Violation};
 
 /// A consistency model: a set of histories.
@@ -56,15 +58,22 @@ pub enum Consistency {
     Regular(Agreement),
     /// Regular, but asked only of reads that overlap no write. (The same.)
     Safe(Agreement),
+    /// Linearizable, once each read is invoked so much earlier: what a read returns may be so old. (Golab, Li, Shah: *Analyzing
+    /// Consistency Properties for Fun and Profit*, PODC 2011.) With 0 it is [`Consistency::Linearizable`].
+    DeltaAtomic(Moment),
+    /// One order of all operations, which extends real time, in which each read returns one of so many values that were written
+    /// last. (Aiyer, Alvisi, Bazzi: *On the Availability of Non-strict Quorum Systems*, DISC 2005.) With 1 it is
+    /// [`Consistency::Linearizable`].
+    KAtomic(NonZeroU32),
 }
 
 use Consistency::{
-    Causal, CausalConvergence, CausalMemory, ConsistentPrefix, Linearizable, Pram, Regular, Safe,
-    Sequential,
+    Causal, CausalConvergence, CausalMemory, ConsistentPrefix, DeltaAtomic, KAtomic, Linearizable,
+    Pram, Regular, Safe, Sequential,
 };
 
 impl Consistency {
-    /// All models. Of monotonic writes and of writes that follow reads, one arbitration for all sessions asks no more than one for
+    /// All models but the two families, [`Consistency::DeltaAtomic`] and [`Consistency::KAtomic`]. Of monotonic writes and of writes that follow reads, one arbitration for all sessions asks no more than one for
     /// each.
     pub const ALL: [Self; 17] = [
         Linearizable,
@@ -86,7 +95,7 @@ impl Consistency {
         Safe(Agreement::OnWrites),
     ];
 
-    /// The name, in lower case.
+    /// The name, in lower case; that of its family, of a member of one.
     pub fn name(self) -> &'static str {
         use {Agreement as Ag, Arbitration as Ar, Guarantee as G};
         match self {
@@ -109,11 +118,13 @@ impl Consistency {
             Regular(Ag::OnWrites) => "regular-strong",
             Safe(Ag::None) => "safe-weak",
             Safe(Ag::OnWrites) => "safe-strong",
+            DeltaAtomic(_) => "delta-atomic",
+            KAtomic(_) => "k-atomic",
         }
     }
 
     /// The models that are weaker by an arrow of the lattice: their histories are all of this one's and more, and no model is
-    /// between. Of [`Consistency::ConsistentPrefix`] this is meant of objects whose reads see several registers.
+    /// between, members of families left aside. Of [`Consistency::ConsistentPrefix`] this is meant of objects whose reads see several registers.
     pub fn weaker(self) -> Vec<Self> {
         use Arbitration::{OfAll, OfEach};
         use Guarantee::{MonotonicReads, MonotonicWrites, ReadYourWrites, WritesFollowReads};
@@ -145,6 +156,8 @@ impl Consistency {
             }
             Safe(Agreement::OnWrites) => vec![Safe(Agreement::None)],
             Safe(Agreement::None) => Vec::new(),
+            // The next member of the family, of which there is no last: none is among all models.
+            DeltaAtomic(_) | KAtomic(_) => Vec::new(),
         }
     }
 
@@ -160,7 +173,7 @@ impl Consistency {
     /// Whether a history satisfies the model if each object's operations do.
     pub fn is_local(self) -> bool {
         match self {
-            Linearizable | Regular(_) | Safe(_) => true,
+            Linearizable | Regular(_) | Safe(_) | DeltaAtomic(_) | KAtomic(_) => true,
             Self::Guarantee(guarantee, _) => matches!(
                 guarantee,
                 Guarantee::ReadYourWrites | Guarantee::MonotonicReads
@@ -174,7 +187,11 @@ impl Consistency {
 
 impl fmt::Display for Consistency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        match self {
+            DeltaAtomic(delta) => write!(f, "{delta}-delta-atomic"),
+            KAtomic(k) => write!(f, "{k}-atomic"),
+            _ => f.write_str(self.name()),
+        }
     }
 }
 
@@ -187,7 +204,7 @@ impl fmt::Display for Inapplicable {
         write!(
             f,
             "{} is about registers that are read and written, and these operations do more",
-            self.0
+            self.0.name()
         )
     }
 }
@@ -338,5 +355,14 @@ fn find<S: Specification>(
         }
         Regular(agreement) => regular::find(&registers()?, Asked::All, agreement, budget),
         Safe(agreement) => regular::find(&registers()?, Asked::WithoutOverlap, agreement, budget),
+        DeltaAtomic(delta) => {
+            let earlier = staleness::with_earlier_reads(specification, operations, delta);
+            let earlier: Vec<&Call<S>> = earlier.iter().collect();
+            Ok(linearizability::find(specification, &earlier, budget)?)
+        }
+        KAtomic(k) => match LastWrites::new(specification, operations, k) {
+            Some(last_writes) => Ok(last_writes.find(operations, budget)?),
+            None => Err(Stop::Inapplicable),
+        },
     }
 }

@@ -5,6 +5,7 @@
 //!   [`Queue`] and [`Mutex`] are some.
 //! * [`Consistency`] has the models, each with its definition.
 //! * [`judge`] judges a history, and gives its reason: an order of the operations, or a small violation. [`satisfies`] gives none.
+//! * [`least_delta`] and [`least_k`] say how stale its reads are.
 //!
 //! ```
 //! use quorate::consistency::{
@@ -38,6 +39,7 @@ mod registers;
 mod regular;
 mod search;
 mod specification;
+mod staleness;
 mod verdict;
 mod zones;
 
@@ -52,4 +54,5 @@ pub use objects::{
 pub use regular::Agreement;
 pub use search::Budget;
 pub use specification::{Access, Accesses, AsRegister, Call, Specification};
+pub use staleness::{Least, least_delta, least_k};
 pub use verdict::{Explanation, Verdict, Violation};

@@ -33,6 +33,10 @@ fn main() -> ExitCode {
         ),
         Trial::test("each object is told by its functions", objects_are_told),
         Trial::test(
+            "a swap that is ok with false found another value",
+            a_swap_that_is_ok_with_false_found_another_value,
+        ),
+        Trial::test(
             "an absent key may read as the empty text",
             absent_keys_may_read_as_the_empty_text,
         ),
@@ -52,6 +56,20 @@ fn main() -> ExitCode {
 fn judged(text: &str, reading: &Reading) -> Result<Vec<Judgement>, Failed> {
     let history = read(text.as_bytes(), reading)?;
     Ok(history.judge(Consistency::Linearizable, BUDGET)?)
+}
+
+fn a_swap_that_is_ok_with_false_found_another_value() -> Result<(), Failed> {
+    let swap = |value: &str| {
+        format!(
+            "{{\"process\": 0, \"type\": \"invoke\", \"f\": \"cas\", \"value\": [{value}, 1]}}\n\
+             {{\"process\": 0, \"type\": \"ok\", \"f\": \"cas\", \"value\": false}}"
+        )
+    };
+    for (expected, violated) in [("5", 0), ("null", 1)] {
+        let judged = judged(&swap(expected), &Reading::default())?;
+        assert_eq!(violations(&judged), violated, "{judged:?}");
+    }
+    Ok(())
 }
 
 fn violations(judged: &[Judgement]) -> usize {
@@ -153,6 +171,11 @@ fn bad_files_are_refused_with_their_line() -> Result<(), Failed> {
             "a process that is a list",
             "{\"process\": [], \"type\": \"invoke\", \"f\": \"read\"}",
             "line 1: a process is a number or a name",
+        ),
+        (
+            "a time that is too late",
+            "{\"process\": 0, \"type\": \"invoke\", \"f\": \"read\", \"time\": 18446744073709551615}",
+            "line 1: a time is at most 4611686018427387904 nanoseconds",
         ),
         (
             "a return before all",

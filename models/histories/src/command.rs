@@ -2,12 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{BufReader, stdin};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::builder::EnumValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clojure_reader::edn;
-use quorate::consistency::{Budget, Consistency};
+use quorate::consistency::{Budget, Consistency, Inapplicable, Least};
 use quorate_checker::cli::{AddedCommand, Format};
 use quorate_checker::entry::UsageError;
 use quorate_checker::report::Outcome;
@@ -22,6 +23,11 @@ use crate::picture;
 /// The command `history`.
 #[derive(Clone, Copy, Debug)]
 pub struct HistoryCommand;
+
+/// Names of models that are families, and of all models.
+const DELTA_ATOMIC: &str = "delta-atomic";
+const K_ATOMIC: &str = "k-atomic";
+const ALL: &str = "all";
 
 /// What stands for standard input in place of a file.
 const STANDARD_INPUT: &str = "-";
@@ -39,7 +45,8 @@ A file has one event a line, as JSON:
 
 A process does one operation after the other. The type is invoke; ok, if it was done; fail, if it was not done and will not
 be; or info, if nobody knows. key names the object, and may be missing where there is one only; so may value and time
-(nanoseconds). Other fields are ignored. Jepsen's EDN (the same fields in maps) and the lines of its log are read, too.
+(nanoseconds). A cas that is ok with the value false found another value than it expected. Other fields are ignored. Jepsen's
+EDN (the same fields in maps) and the lines of its log are read, too.
 
 Exit codes: 0 every history satisfies the model (with --consistency all: every model was decided), 1 one does not, 2 wrong
 usage or a file that is no history, 3 undecided.";
@@ -70,9 +77,23 @@ impl AddedCommand for HistoryCommand {
                     .value_name("MODEL")
                     .help("The consistency model, or all: the strongest that hold")
                     .value_parser(clap::builder::PossibleValuesParser::new(
-                        models.chain(["all"]),
+                        models.chain([DELTA_ATOMIC, K_ATOMIC, ALL]),
                     ))
                     .default_value(Consistency::Linearizable.name()),
+            )
+            .arg(
+                Arg::new("delta")
+                    .long("delta")
+                    .value_name("NANOSECONDS")
+                    .help("How much earlier reads may be invoked, of delta-atomic [default: the least that holds]")
+                    .value_parser(value_parser!(u64)),
+            )
+            .arg(
+                Arg::new("k")
+                    .long("k")
+                    .value_name("COUNT")
+                    .help("Of how many last writes a read may return one, of k-atomic [default: the least that holds]")
+                    .value_parser(value_parser!(NonZeroU32)),
             )
             .arg(
                 Arg::new("initial")
@@ -118,9 +139,7 @@ impl AddedCommand for HistoryCommand {
         let consistency: &String = matches.get_one("consistency").expect("has a default");
         let session = Judging {
             reading,
-            consistency: Consistency::ALL
-                .into_iter()
-                .find(|c| c.name() == consistency),
+            question: question(consistency, matches)?,
             budget: Budget::new(*matches.get_one("steps").expect("has a default")),
             format,
         };
@@ -158,6 +177,33 @@ impl AddedCommand for HistoryCommand {
     }
 }
 
+/// What is asked by these flags.
+fn question(consistency: &str, matches: &ArgMatches) -> Result<Question, UsageError> {
+    let delta = matches.get_one::<u64>("delta");
+    let k = matches.get_one::<NonZeroU32>("k");
+    for (flag, is_given, of) in [
+        ("--delta", delta.is_some(), DELTA_ATOMIC),
+        ("--k", k.is_some(), K_ATOMIC),
+    ] {
+        if is_given && consistency != of {
+            return Err(UsageError(format!(
+                "{flag} has a meaning for --consistency {of} only"
+            )));
+        }
+    }
+    Ok(match consistency {
+        DELTA_ATOMIC => delta.map_or(Question::LeastDelta, |delta| {
+            Question::Is(Consistency::DeltaAtomic(*delta))
+        }),
+        K_ATOMIC => k.map_or(Question::LeastK, |k| Question::Is(Consistency::KAtomic(*k))),
+        name => {
+            let mut models = Consistency::ALL.into_iter();
+            let named = models.find(|model| model.name() == name);
+            named.map_or(Question::Strongest, Question::Is)
+        }
+    })
+}
+
 fn datum(text: &str) -> Result<Datum, UsageError> {
     let read = edn::read_string(text);
     let read = read.map_err(|_| UsageError(format!("--initial: {text} is no EDN value")))?;
@@ -185,11 +231,23 @@ fn files_of(directory: &Path, files: &mut Vec<String>) -> Result<(), UsageError>
     Ok(())
 }
 
+/// What is asked of a history.
+#[derive(Clone, Copy)]
+enum Question {
+    /// Whether it satisfies this model.
+    Is(Consistency),
+    /// The strongest models that it satisfies.
+    Strongest,
+    /// The least Δ for which it is Δ-atomic.
+    LeastDelta,
+    /// The least k for which it is k-atomic.
+    LeastK,
+}
+
 /// How files are judged.
 struct Judging {
     reading: Reading,
-    /// `None` for all.
-    consistency: Option<Consistency>,
+    question: Question,
     budget: Budget,
     format: Format,
 }
@@ -199,7 +257,7 @@ struct Judging {
 struct JsonJudgement<'a> {
     file: &'a str,
     kind: &'static str,
-    consistency: &'static str,
+    consistency: String,
     /// Missing if the judgement is about all objects.
     #[serde(skip_serializing_if = "Option::is_none")]
     object: Option<&'a str>,
@@ -222,6 +280,17 @@ struct JsonStrongest<'a> {
     undecided: Vec<&'static str>,
 }
 
+/// The least member of a family that holds, as JSON.
+#[derive(Serialize)]
+struct JsonLeast<'a> {
+    file: &'a str,
+    kind: &'static str,
+    operations: usize,
+    consistency: &'static str,
+    verdict: &'static str,
+    least: Option<u64>,
+}
+
 impl Judging {
     /// Judges a file, and keeps the pictures of violations.
     fn file(
@@ -241,8 +310,17 @@ impl Judging {
             Some(line) => UsageError(format!("{file}:{line}: {}", error.message)),
             None => UsageError(format!("{file}: {}", error.message)),
         })?;
-        match self.consistency {
-            Some(consistency) => {
+        let asks_of_time = matches!(
+            self.question,
+            Question::LeastDelta | Question::Is(Consistency::DeltaAtomic(_))
+        );
+        if asks_of_time && !history.has_times() {
+            return Err(UsageError(format!(
+                "{file}: delta-atomic is about nanoseconds, and not every event has its time"
+            )));
+        }
+        match self.question {
+            Question::Is(consistency) => {
                 let judged = history.judge(consistency, self.budget);
                 let judged = judged.map_err(|error| UsageError(format!("{file}: {error}")))?;
                 self.report(file, &*history, consistency, &judged, pictures);
@@ -253,8 +331,67 @@ impl Judging {
                 });
                 Ok(outcomes.max().unwrap_or(Outcome::AsExpected))
             }
-            None => self.strongest(file, &*history),
+            Question::Strongest => self.strongest(file, &*history),
+            Question::LeastDelta => {
+                let least = history.least_delta(self.budget);
+                self.least(file, &*history, DELTA_ATOMIC, "delta", least)
+            }
+            Question::LeastK => {
+                let least = history.least_k(self.budget);
+                self.least(file, &*history, K_ATOMIC, "k", least)
+            }
         }
+    }
+
+    /// Reports the least member of a family that holds.
+    fn least(
+        &self,
+        file: &str,
+        history: &dyn FileHistory,
+        family: &'static str,
+        parameter: &'static str,
+        least: Result<Least<u64>, Inapplicable>,
+    ) -> Result<Outcome, UsageError> {
+        let least = least.map_err(|error| UsageError(format!("{file}: {error}")))?;
+        let (verdict, told, outcome) = match least {
+            Least::Is(least) => (
+                "holds",
+                format!("{family}: the least {parameter} is {least}"),
+                Outcome::AsExpected,
+            ),
+            Least::None => (
+                "violated",
+                format!("not {family}, for any {parameter}"),
+                Outcome::NotAsExpected,
+            ),
+            Least::Undecided => (
+                "undecided",
+                format!("{family}: undecided"),
+                Outcome::NotExhausted,
+            ),
+        };
+        match self.format {
+            Format::Table => {
+                self.heading(file, history);
+                println!("  {told}");
+            }
+            Format::Json => {
+                let judgement = JsonLeast {
+                    file,
+                    kind: history.object_kind(),
+                    operations: history.operations(),
+                    consistency: family,
+                    verdict,
+                    least: match least {
+                        Least::Is(least) => Some(least),
+                        Least::None | Least::Undecided => None,
+                    },
+                };
+                let line = serde_json::to_string(&judgement);
+                println!("{}", line.expect("texts and numbers"));
+            }
+        }
+        Ok(outcome)
     }
 
     /// Judges a file by all models, and names the strongest that hold.
@@ -326,9 +463,9 @@ impl Judging {
         }
         for judgement in judged {
             let (verdict, told) = match &judgement.finding {
-                Finding::Holds(_) => ("holds", consistency.name().to_owned()),
-                Finding::Violated(_) => ("violated", format!("not {}", consistency.name())),
-                Finding::Undecided => ("undecided", format!("{}: undecided", consistency.name())),
+                Finding::Holds(_) => ("holds", consistency.to_string()),
+                Finding::Violated(_) => ("violated", format!("not {consistency}")),
+                Finding::Undecided => ("undecided", format!("{consistency}: undecided")),
             };
             let object = judgement.object.as_deref();
             match self.format {
@@ -341,7 +478,7 @@ impl Judging {
                     let judgement = JsonJudgement {
                         file,
                         kind: history.object_kind(),
-                        consistency: consistency.name(),
+                        consistency: consistency.to_string(),
                         object,
                         operations: judgement.operations,
                         verdict,

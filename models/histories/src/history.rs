@@ -1,12 +1,14 @@
 //! A history of a file, whatever its object is.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
 use clap::ValueEnum;
 use hashbrown::HashMap;
 use quorate::consistency::{
-    Budget, Call, Consistency, Counter, Explanation, Inapplicable, Map, MultiRegister, Mutex,
-    Object, Operation, Queue, Register, Session, Set, Verdict, judge, satisfies,
+    Budget, Call, Consistency, Counter, Explanation, Inapplicable, Least, Map, MultiRegister,
+    Mutex, Object, Operation, Queue, Register, Session, Set, Verdict, judge, least_delta, least_k,
+    satisfies,
 };
 use serde::Serialize;
 
@@ -88,6 +90,23 @@ pub trait FileHistory {
         consistency: Consistency,
         budget: Budget,
     ) -> Result<Option<bool>, Inapplicable>;
+
+    /// Whether each event has its time: then moments are nanoseconds, and Δ-atomicity has a meaning.
+    fn has_times(&self) -> bool;
+
+    /// How stale reads are, in nanoseconds: [`least_delta`].
+    ///
+    /// # Errors
+    ///
+    /// If the model is not about such operations.
+    fn least_delta(&self, budget: Budget) -> Result<Least<u64>, Inapplicable>;
+
+    /// How stale reads are, in writes: [`least_k`].
+    ///
+    /// # Errors
+    ///
+    /// If the model is not about such operations.
+    fn least_k(&self, budget: Budget) -> Result<Least<u64>, Inapplicable>;
 }
 
 /// A verdict on an object of a file's history, or on all.
@@ -128,9 +147,9 @@ pub struct Reason {
 pub struct ToldOperation {
     /// The process.
     pub process: String,
-    /// When it was invoked, by the number of the event.
+    /// When it was invoked: which of the events that are told with it this was, from 1.
     pub invoked: u64,
-    /// When it returned; `None` if its outcome is unknown.
+    /// When it returned, likewise; `None` if its outcome is unknown.
     pub returned: Option<u64>,
     /// The request, and what is known of the response.
     #[serde(rename = "operation")]
@@ -211,6 +230,7 @@ struct Read<S: Notation> {
     lines: Vec<u64>,
     processes: Vec<Process>,
     objects: Vec<Datum>,
+    has_times: bool,
     data: Data,
 }
 
@@ -231,6 +251,7 @@ fn history<'a, S: Notation + 'static>(
             lines: Vec::new(),
             processes: Vec::new(),
             objects: Vec::new(),
+            has_times: true,
             data,
         },
         sessions: HashMap::new(),
@@ -280,7 +301,12 @@ impl<S: Notation> Reader<S> {
         };
         let pending = &mut self.pending[session as usize];
         let data = &mut history.data;
-        self.moment += 1;
+        if event.time.is_some_and(|time| time > TIME_MAX) {
+            return Err(format!("a time is at most {TIME_MAX} nanoseconds"));
+        }
+        // In the order of the file: events of one time are a nanosecond apart, and one that is said to be earlier is not.
+        history.has_times &= event.time.is_some();
+        self.moment = event.time.unwrap_or(0).max(self.moment + 1);
         if event.kind == EventKind::Invoke {
             if let Some(pending) = pending {
                 return Err(format!(
@@ -321,6 +347,10 @@ impl<S: Notation> Reader<S> {
         let operation = &mut history.operations[place];
         let refusal = || history.specification.refusal(&operation.request);
         let response = match (event.kind, self.failed_cas) {
+            // It was done, in that it found another value.
+            (EventKind::Ok, _) if event.value == Datum::Bool(false) && refusal().is_some() => {
+                refusal()
+            }
             (EventKind::Ok, _) => {
                 let request = &operation.request;
                 Some(history.specification.response(request, event.value, data)?)
@@ -356,6 +386,9 @@ impl<S: Notation> Reader<S> {
         self.history
     }
 }
+
+/// The latest time of an event, in nanoseconds: there is room for moments that come after it.
+const TIME_MAX: u64 = 1 << 62;
 
 /// The number of one more.
 fn number(count: usize) -> Result<u32, String> {
@@ -406,6 +439,18 @@ impl<S: Notation> FileHistory for Read<S> {
     ) -> Result<Option<bool>, Inapplicable> {
         satisfies(consistency, &self.specification, &self.operations, budget)
     }
+
+    fn has_times(&self) -> bool {
+        self.has_times
+    }
+
+    fn least_delta(&self, budget: Budget) -> Result<Least<u64>, Inapplicable> {
+        least_delta(&self.specification, &self.operations, budget)
+    }
+
+    fn least_k(&self, budget: Budget) -> Result<Least<u64>, Inapplicable> {
+        least_k(&self.specification, &self.operations, budget)
+    }
 }
 
 impl<S: Notation> Read<S> {
@@ -422,12 +467,23 @@ impl<S: Notation> Read<S> {
                         .collect(),
                 })
             }
-            Verdict::Violated(violation) => {
-                let operations = violation.operations.iter();
-                Finding::Violated(operations.map(|call| self.told(call)).collect())
-            }
+            Verdict::Violated(violation) => Finding::Violated(self.told_all(&violation.operations)),
             Verdict::Undecided => Finding::Undecided,
         }
+    }
+
+    fn told_all(&self, calls: &[Call<S>]) -> Vec<ToldOperation> {
+        let moments = calls
+            .iter()
+            .flat_map(|call| [Some(call.invoked), call.returned]);
+        let moments: BTreeSet<u64> = moments.flatten().collect();
+        let numbers: BTreeMap<u64, u64> = moments.into_iter().zip(1..).collect();
+        let told = calls.iter().map(|call| ToldOperation {
+            invoked: numbers[&call.invoked],
+            returned: call.returned.map(|returned| numbers[&returned]),
+            ..self.told(call)
+        });
+        told.collect()
     }
 
     fn told(&self, call: &Call<S>) -> ToldOperation {

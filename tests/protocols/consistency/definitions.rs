@@ -37,6 +37,40 @@ pub fn admits<S: Specification>(
         match consistency {
             Consistency::Linearizable => permutations(&calls, precedes_in_time::<S>)
                 .any(|order| is_legal(specification, &order, |_| true)),
+            Consistency::DeltaAtomic(delta) => {
+                let precedes = |a: &&Call<S>, b: &&Call<S>| {
+                    let earlier = if is_read(b) { delta } else { 0 };
+                    a.returned
+                        .is_some_and(|returned| returned < b.invoked.saturating_sub(earlier))
+                };
+                permutations(&calls, precedes)
+                    .any(|order| is_legal(specification, &order, |_| true))
+            }
+            Consistency::KAtomic(k) => {
+                let access = |call: &Call<S>| {
+                    let register = specification.as_register().expect("a register");
+                    let access = register.access(&call.request, call.response.as_ref());
+                    match access.expect("an access") {
+                        Access::Write(value) => (true, value.clone()),
+                        Access::Read(value) => (false, value.clone()),
+                        other => panic!("{other:?}"),
+                    }
+                };
+                let is_one_of_the_last = |order: &[&Call<S>], place: usize| {
+                    let call = order[place];
+                    let (is_write, value) = access(call);
+                    let register = specification.as_register().expect("a register");
+                    let before = order[..place].iter().rev();
+                    let written = before
+                        .filter(|other| other.object == call.object)
+                        .map(|other| access(other))
+                        .filter_map(|(is_write, value)| is_write.then_some(value))
+                        .chain([register.initial_value().clone()]);
+                    is_write || written.take(k.get() as usize).contains(&value)
+                };
+                permutations(&calls, precedes_in_time::<S>)
+                    .any(|order| (0..order.len()).all(|place| is_one_of_the_last(&order, place)))
+            }
             Consistency::Sequential => permutations(&calls, session_order::<S>)
                 .any(|order| is_legal(specification, &order, |_| true)),
             Consistency::Pram => sessions::<S>(&calls).all(|session| {

@@ -7,9 +7,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use quorate::consistency::{
     Budget, Call, Consistency, History, HistoryError, Register, RegisterRequest, RegisterResponse,
-    Specification, Verdict, judge,
+    Specification, Verdict, judge, satisfies,
 };
-use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
+use stateright::semantics::{
+    ConsistencyTester, LinearizabilityTester, SequentialConsistencyTester, SequentialSpec,
+};
 
 type Value = u8;
 type Spec = Register<Value>;
@@ -195,17 +197,24 @@ proptest! {
     }
 
     #[test]
-    fn linearizable_agrees_with_stateright(events in events(true, 9)) {
+    fn linearizable_and_sequential_agree_with_stateright(events in events(true, 9)) {
         // Stateright's sessions end with an operation without an outcome: here, nobody goes on after one.
         let mut events = events;
         events.retain(|event| !matches!(event, Event::GiveUp(_)));
         let history = history(&events, 8, false);
         let operations = history.operations();
-        let holds = matches!(
-            linearizable(operations, BUDGET),
-            None | Some(Verdict::Holds(_))
+        let holds = |consistency| satisfies(consistency, &REGISTER, operations, BUDGET);
+        let register = Sequential(REGISTER.initial);
+        let linearizability = LinearizabilityTester::new(register.clone());
+        let sequential_consistency = SequentialConsistencyTester::new(register);
+        prop_assert_eq!(
+            holds(Consistency::Linearizable),
+            Ok(Some(is_consistent(linearizability, operations)))
         );
-        prop_assert_eq!(holds, stateright_says(operations));
+        prop_assert_eq!(
+            holds(Consistency::Sequential),
+            Ok(Some(is_consistent(sequential_consistency, operations)))
+        );
     }
 }
 
@@ -235,7 +244,11 @@ impl SequentialSpec for Sequential {
     }
 }
 
-fn stateright_says(operations: &[Call<Spec>]) -> bool {
+/// What a tester of Stateright's says.
+fn is_consistent(
+    mut tester: impl ConsistencyTester<u32, Sequential>,
+    operations: &[Call<Spec>],
+) -> bool {
     let mut events = Vec::new();
     for call in operations {
         events.push((call.invoked, false, call));
@@ -244,7 +257,6 @@ fn stateright_says(operations: &[Call<Spec>]) -> bool {
         }
     }
     events.sort_by_key(|(moment, is_return, _)| (*moment, *is_return));
-    let mut tester = LinearizabilityTester::new(Sequential(REGISTER.initial));
     for (_, is_return, call) in events {
         let noted = match &call.response {
             Some(response) if is_return => tester.on_return(call.session, response.clone()),

@@ -1,11 +1,13 @@
 //! Each consistency model, compared with its definition on random histories.
 
+use std::num::NonZeroU32;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use quorate::consistency::{
-    Arbitration, Budget, Call, Consistency, Guarantee, History, MultiRegister, Part, Queue,
+    Arbitration, Budget, Call, Consistency, Guarantee, History, Least, MultiRegister, Part, Queue,
     QueueRequest, QueueResponse, Register, RegisterRequest, RegisterResponse, Specification,
-    Verdict, judge,
+    Verdict, judge, least_delta, least_k,
 };
 
 use super::definitions::admits;
@@ -176,14 +178,39 @@ const OF_ALL_OBJECTS: [Consistency; 4] = [
     Consistency::ConsistentPrefix,
 ];
 
+/// Members of the two families.
+fn of_families() -> impl Iterator<Item = Consistency> {
+    let deltas = (0..4).map(Consistency::DeltaAtomic);
+    let ks = (1..4).filter_map(NonZeroU32::new).map(Consistency::KAtomic);
+    deltas.chain(ks)
+}
+
+/// All models of registers.
+fn all_models() -> impl Iterator<Item = Consistency> {
+    Consistency::ALL.into_iter().chain(of_families())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn every_model_agrees_with_its_definition_on_registers(operations in registers()) {
-        for consistency in Consistency::ALL {
+        for consistency in all_models() {
             agrees(consistency, &REGISTERS, &operations)?;
         }
+    }
+
+    #[test]
+    fn the_least_of_a_family_holds_and_what_is_less_does_not(operations in registers()) {
+        let is_admitted = |consistency| admits(consistency, &REGISTERS, &operations);
+        let deltas = (0..20).map(|delta| (delta, Consistency::DeltaAtomic(delta)));
+        let least = deltas.into_iter().find(|(_, model)| is_admitted(*model));
+        let least = least.map_or(Least::None, |(delta, _)| Least::Is(delta));
+        prop_assert_eq!(least_delta(&REGISTERS, &operations, BUDGET), Ok(least));
+        let ks = (1..8).filter_map(NonZeroU32::new);
+        let least = ks.into_iter().find(|k| is_admitted(Consistency::KAtomic(*k)));
+        let least = least.map_or(Least::None, |k| Least::Is(k.get().into()));
+        prop_assert_eq!(least_k(&REGISTERS, &operations, BUDGET), Ok(least));
     }
 
     #[test]
@@ -220,7 +247,7 @@ proptest! {
         if let Some(read) = fewer.iter().enumerate().filter(|(_, call)| is_read(call)).nth(number) {
             fewer.remove(read.0);
         }
-        for consistency in Consistency::ALL {
+        for consistency in all_models() {
             let is_right = admits(consistency, &REGISTERS, &operations);
             prop_assert!(!is_right || admits(consistency, &REGISTERS, &fewer), "{}", consistency);
         }
@@ -236,10 +263,29 @@ proptest! {
             call.request != RegisterRequest::Write(value)
                 && call.response != Some(RegisterResponse::Value(value))
         });
-        let models = Consistency::ALL.into_iter();
-        for consistency in models.filter(|model| !matches!(model, Consistency::Safe(_))) {
+        for consistency in all_models().filter(|model| !matches!(model, Consistency::Safe(_))) {
             let is_right = admits(consistency, &REGISTERS, &operations);
             prop_assert!(!is_right || admits(consistency, &REGISTERS, &fewer), "{}", consistency);
+        }
+    }
+
+    #[test]
+    fn cut_after_any_return_a_right_history_is_right_where_a_search_cuts(
+        operations in registers(),
+        number in 0..5_usize,
+    ) {
+        let Some(end) = operations.get(number).and_then(|call| call.returned) else {
+            return Ok(());
+        };
+        let mut cut = operations.clone();
+        cut.retain(|call| call.invoked <= end);
+        for call in cut.iter_mut().filter(|call| call.returned > Some(end)) {
+            (call.returned, call.response) = (None, None);
+        }
+        cut.retain(|call| call.returned.is_some() || call.request != RegisterRequest::Read);
+        for consistency in of_families().chain([Consistency::Linearizable]) {
+            let is_right = admits(consistency, &REGISTERS, &operations);
+            prop_assert!(!is_right || admits(consistency, &REGISTERS, &cut), "{}", consistency);
         }
     }
 }
