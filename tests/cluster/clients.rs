@@ -1,6 +1,7 @@
 //! Clients that do this and that, and note what they see.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -58,9 +59,9 @@ struct Worker {
 }
 
 impl Clients {
-    /// Sets clients to work.
-    pub fn start(nodes: &[SocketAddr]) -> Self {
-        let history = Arc::new(History::default());
+    /// Sets clients to work, whose history is written to this file.
+    pub fn start(nodes: &[SocketAddr], history: &Path) -> Self {
+        let history = Arc::new(History::create(history));
         let counts = Arc::new(Counts::default());
         let stop = CancellationToken::new();
         let names = Arc::new(AtomicU32::new(0));

@@ -1,5 +1,6 @@
 //! What befalls nodes, while clients are at work.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -119,7 +120,8 @@ async fn restart_between(processes: &mut Processes) {
 async fn befall_all(bug: Bug) -> Result<(), String> {
     let mut processes = Processes::start(bug).await;
     processes.serves().await;
-    let clients = Clients::start(&processes.addresses);
+    let history = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{bug:?}.ndjson"));
+    let clients = Clients::start(&processes.addresses, &history);
     let counts = &clients.counts;
     for fault in FAULTS {
         sleep(CALM).await;

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::programs::{Running, fails, quorate, serve};
+use quorate::consistency::{Budget, Consistency};
 use quorate_command::load::free_ports;
+use quorate_histories::files::FileError;
+use quorate_histories::{Finding, Reading};
 use quorate_node::key_value::Client;
 use quorate_node::transport::CallError;
 use rustix::process::Signal;
@@ -397,6 +400,48 @@ fn what_is_in_memory_is_not_measured() {
     bench.arg(&directory);
     fails(bench, "where nothing is synced");
     assert!(!directory.exists());
+}
+
+/// The objects of a history in a file that are not linearizable registers.
+fn objects_violated(file: &str) -> Result<Vec<String>, FileError> {
+    let history = quorate_histories::read(file.as_bytes(), &Reading::default())?;
+    assert_eq!(history.object_kind(), "register");
+    let judged = history.judge(Consistency::Linearizable, Budget::new(1_000_000));
+    let judged = judged.unwrap();
+    assert!(judged.len() > 1);
+    let violated = judged
+        .into_iter()
+        .filter(|judged| !matches!(judged.finding, Finding::Holds(_)));
+    Ok(violated.map(|judged| judged.object.unwrap()).collect())
+}
+
+#[test]
+fn what_a_benchmark_records_is_a_linearizable_history_of_registers() {
+    for (protocol, objects) in [("raft", "keys"), ("paxos", "registers")] {
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let path = directory.path().join("history.ndjson");
+        let mut bench = quorate(["bench", "--protocol", protocol, "--clients", "1,3"]);
+        bench.args(["--seconds", "0.3", "--directory"]);
+        bench.arg(directory.path().join("data"));
+        let output = bench.arg("--history").arg(&path).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let file = fs::read_to_string(&path).unwrap();
+        let violated = objects_violated(&file).unwrap();
+        assert!(violated.is_empty(), "of {objects}: {violated:?}");
+        // A read of what nobody has written is found.
+        let is_read = |line: &&str| line.contains(r#""ok","f":"read""#);
+        let read = file.lines().rfind(is_read).unwrap();
+        let mut wrong: Value = serde_json::from_str(read).unwrap();
+        wrong["value"] = "nobody's".into();
+        let wrong = file.replace(read, &wrong.to_string());
+        assert_eq!(objects_violated(&wrong).unwrap().len(), 1);
+    }
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut bench = quorate(["bench", "--protocol", "two-phase-commit", "--directory"]);
+    bench
+        .arg(directory.path().join("data"))
+        .args(["--history", "unwritten"]);
+    fails(bench, "paxos, and two-phase-commit has accounts");
 }
 
 #[test]

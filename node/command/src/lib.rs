@@ -1,3 +1,4 @@
 //! What the command `quorate` and benchmarks of clusters have in common.
 
+pub mod history;
 pub mod load;

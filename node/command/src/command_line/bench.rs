@@ -18,6 +18,7 @@ use quorate_node::transport::CallError;
 
 use super::cluster::{Running, make, serves};
 use super::config::{Cluster, Protocol};
+use super::recording::Recording;
 use super::{ledger, registers};
 
 /// How long a request may take.
@@ -60,6 +61,9 @@ pub(crate) struct Arguments {
     /// A picture of throughput against latency is drawn there, as SVG.
     #[arg(long, conflicts_with = "json")]
     plot: Option<PathBuf>,
+    /// What clients do with keys or registers is written there, for `cargo models history`. It costs them a little.
+    #[arg(long)]
+    history: Option<PathBuf>,
 }
 
 /// Measures, and prints what.
@@ -74,17 +78,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.seconds.is_zero() {
         bail!("give more than 0 --seconds");
     }
+    let protocol = arguments.protocol;
+    if arguments.history.is_some() && !matches!(protocol, Protocol::Raft | Protocol::Paxos) {
+        bail!("--history is of keys and registers: of raft and paxos, and {protocol} has accounts");
+    }
+    let recorder = arguments
+        .history
+        .as_deref()
+        .map(Recording::create)
+        .transpose()?;
     fs::create_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let measured = runtime.block_on(measure_all(arguments));
+    let measured = runtime.block_on(measure_all(arguments, recorder.as_ref()));
     fs::remove_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
+    // What was recorded until then stands, whatever happened.
+    recorder.as_ref().map_or(Ok(()), Recording::finish)?;
     measured?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn measure_all(arguments: &Arguments) -> Result<()> {
+async fn measure_all(arguments: &Arguments, recorder: Option<&Recording>) -> Result<()> {
     let directory = &arguments.directory;
     let disk = Disk::measure(directory)?;
     if !arguments.json {
@@ -102,7 +117,7 @@ async fn measure_all(arguments: &Arguments) -> Result<()> {
     make(&cluster, directory, &file)?;
     let mut running = Running::start(directory, &file, &cluster)?;
     let measured = tokio::select! {
-        measured = measure_cluster(arguments, &cluster, running.processes()) => measured,
+        measured = measure_cluster(arguments, &cluster, running.processes(), recorder) => measured,
         ended = running.first_to_end() => Err(ended),
     };
     running.stop().await;
@@ -126,6 +141,7 @@ async fn measure_cluster(
     arguments: &Arguments,
     cluster: &Cluster,
     processes: Vec<u32>,
+    recorder: Option<&Recording>,
 ) -> Result<Vec<Measured>> {
     if !serves(cluster).await {
         bail!("the nodes do not serve: see what they have said");
@@ -137,6 +153,7 @@ async fn measure_cluster(
             cluster,
             processes: &processes,
             clients,
+            recorder,
         };
         measured.extend(match cluster.protocol {
             Protocol::Raft => bench.keys().await?,
@@ -153,6 +170,13 @@ struct Bench<'a> {
     cluster: &'a Cluster,
     processes: &'a [u32],
     clients: usize,
+    recorder: Option<&'a Recording>,
+}
+
+/// A client, and the process that it is in a recorded history.
+struct Client<C> {
+    process: u64,
+    client: C,
 }
 
 impl Bench<'_> {
@@ -174,8 +198,46 @@ impl Bench<'_> {
         shared.cloned().collect()
     }
 
-    fn value(&self) -> Bytes {
-        Bytes::from(vec![b'x'; self.arguments.value_bytes])
+    fn clients<C>(&self, clients: Vec<C>) -> Vec<Client<C>> {
+        let clients = clients.into_iter().map(|client| Client {
+            process: self.recorder.map_or(0, Recording::process),
+            client,
+        });
+        clients.collect()
+    }
+
+    fn value(&self, same: &Bytes) -> Bytes {
+        match self.recorder {
+            Some(recorder) => recorder.value(same.len()),
+            None => same.clone(),
+        }
+    }
+
+    /// Writes, and records that if a history is asked for.
+    async fn write<T, E: Into<Error>>(
+        &self,
+        process: u64,
+        key: &str,
+        value: &Bytes,
+        done: impl Future<Output = Result<T, E>>,
+    ) -> Result<T> {
+        match self.recorder {
+            Some(recorder) => recorder.write(process, key, value, done).await,
+            None => done.await.map_err(Into::into),
+        }
+    }
+
+    /// Reads, likewise.
+    async fn read<E: Into<Error>>(
+        &self,
+        process: u64,
+        key: &str,
+        done: impl Future<Output = Result<Option<Bytes>, E>>,
+    ) -> Result<Option<Bytes>> {
+        match self.recorder {
+            Some(recorder) => recorder.read(process, key, done).await,
+            None => done.await.map_err(Into::into),
+        }
     }
 
     /// Keys are put and got.
@@ -183,15 +245,17 @@ impl Bench<'_> {
         let (name, nodes) = (&self.cluster.name, &self.cluster.nodes);
         let clients = self.shared(|| key_value::Client::new(name, nodes.clone(), PATIENCE));
         let sessions = clients.iter().map(key_value::Client::session);
-        let mut sessions = try_join_all(sessions).await?;
-        let value = self.value();
-        let put = async |session: &mut Session| {
-            session.put(key(), value.clone()).await?;
-            Ok::<_, Error>(())
+        let mut sessions = self.clients(try_join_all(sessions).await?);
+        let same = Bytes::from(vec![b'x'; self.arguments.value_bytes]);
+        let put = async |client: &mut Client<Session>| {
+            let (key, value) = (key(), self.value(&same));
+            let put = client.client.put(Bytes::from(key.clone()), value.clone());
+            self.write(client.process, &key, &value, put).await
         };
-        let get = async |session: &mut Session| {
-            session.client().get(key()).await?;
-            Ok::<_, Error>(())
+        let get = async |client: &mut Client<Session>| {
+            let key = key();
+            let get = client.client.client().get(Bytes::from(key.clone()));
+            self.read(client.process, &key, get).await.map(|_| ())
         };
         Ok(vec![
             self.load("put").measure(&mut sessions, put).await?,
@@ -234,20 +298,26 @@ impl Bench<'_> {
 
     /// Registers that nobody has written before are written, and read.
     async fn registers(&self) -> Result<Vec<Measured>> {
-        let mut clients = self.shared(|| registers::client(self.cluster, PATIENCE));
-        let value = self.value();
+        let clients = self.shared(|| registers::client(self.cluster, PATIENCE));
+        let mut clients = self.clients(clients);
+        let same = Bytes::from(vec![b'x'; self.arguments.value_bytes]);
         let written = AtomicU64::new(0);
         // Those of other numbers of clients are others.
         let name = |number: u64| format!("{}-{number}", self.clients);
-        let write = async |client: &mut Arc<quorate_node::registers::Client>| {
-            let number = written.fetch_add(1, Ordering::Relaxed);
-            client.write(name(number), value.clone()).await?;
-            Ok::<_, Error>(())
+        let write = async |client: &mut Client<Arc<quorate_node::registers::Client>>| {
+            let name = name(written.fetch_add(1, Ordering::Relaxed));
+            let value = self.value(&same);
+            let done = client.client.write(name.clone(), value.clone());
+            let held = self.write(client.process, &name, &value, done);
+            match held.await? == value {
+                true => Ok(()),
+                false => bail!("register {name} was written by somebody else: empty the cluster"),
+            }
         };
-        let read = async |client: &mut Arc<quorate_node::registers::Client>| {
-            let number = fastrand::u64(..written.load(Ordering::Relaxed));
-            client.read(name(number)).await?;
-            Ok::<_, Error>(())
+        let read = async |client: &mut Client<Arc<quorate_node::registers::Client>>| {
+            let name = name(fastrand::u64(..written.load(Ordering::Relaxed)));
+            let done = client.client.read(name.clone());
+            self.read(client.process, &name, done).await.map(|_| ())
         };
         Ok(vec![
             self.load("write").measure(&mut clients, write).await?,
@@ -287,6 +357,6 @@ impl Accounts {
 }
 
 /// One of the keys, by chance.
-fn key() -> Bytes {
-    Bytes::from(format!("key-{:08}", fastrand::u64(..KEYS)))
+fn key() -> String {
+    format!("key-{:08}", fastrand::u64(..KEYS))
 }

@@ -13,6 +13,7 @@ mod bench;
 mod cluster;
 mod config;
 mod ledger;
+mod recording;
 mod registers;
 mod serve;
 
