@@ -6,6 +6,7 @@ use crate::ledger::entry::LedgerEntry;
 use crate::paxos::entry::PaxosEntry;
 use crate::raft::entry::RaftEntry;
 use crate::registers::entry::RegistersEntry;
+use crate::sketches::entry::SketchesEntry;
 use crate::three_phase_commit::entry::ThreePhaseCommitEntry;
 use crate::two_phase_commit::entry::TwoPhaseCommitEntry;
 
@@ -17,6 +18,7 @@ pub const MODELS: &[&dyn Entry] = &[
     &RaftEntry,
     &RegistersEntry,
     &LedgerEntry,
+    &SketchesEntry,
 ];
 
 /// The model of this name.

@@ -11,6 +11,7 @@
 //! * [`atomic_commit`] is the application above protocols of atomic commit, and what is claimed of all.
 //! * [`ledger`] is accounts over shards, above one of these protocols.
 //! * [`registers`] is write-once registers, above Paxos.
+//! * [`sketches`] is what a textbook prints of three of them.
 //! * [`two_phase_commit`], [`three_phase_commit`], [`paxos`] and [`raft`] are the protocols: properties, instances and mutants.
 
 pub mod actor;
@@ -27,6 +28,7 @@ pub mod raft;
 pub mod reduction;
 pub mod register;
 pub mod registers;
+pub mod sketches;
 pub mod system;
 pub mod three_phase_commit;
 pub mod two_phase_commit;

@@ -677,6 +677,24 @@ fn a_stale_read_is_as_stale_as_the_least_of_a_family_says() {
 }
 
 #[test]
+fn the_history_on_the_page_on_consistency_satisfies_what_the_page_says() {
+    let page = include_str!("../../docs/consistency.md");
+    let (_, events) = page.split_once("<<'END'\n").expect("a history");
+    let (events, after) = events.split_once("END\n").expect("its end");
+    let output = history(events, &["--consistency", "all"]);
+    assert_eq!(code(&output), 0, "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let (_, strongest) = said.split_once("strongest: ").expect("a list of models");
+    let told = after.replace('\n', " ");
+    assert!(
+        told.contains(&format!("history: {}.", strongest.trim())),
+        "{said}"
+    );
+    let output = history(events, &["--consistency", "sequential"]);
+    assert_eq!(code(&output), 1, "{output:?}");
+}
+
+#[test]
 fn a_history_is_said_to_satisfy_the_strongest_models() {
     let output = history(
         &events("nil"),

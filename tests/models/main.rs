@@ -25,6 +25,7 @@ mod raft_liveness;
 mod raft_random;
 mod register;
 mod registers;
+mod sketches;
 mod subsets;
 mod three_phase_commit_parameters;
 mod three_phase_commit_partition;

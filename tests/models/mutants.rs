@@ -37,7 +37,8 @@ fn model_says_that_nothing_happens(breaks: &str) -> bool {
 #[test]
 fn every_mutant_is_found_in_the_instance_that_it_names() {
     for model in MODELS {
-        assert!(!model.mutants().is_empty());
+        // Sketches are wrong as they are.
+        assert_eq!(model.mutants().is_empty(), model.name() == "sketches");
         for mutant in model.mutants() {
             let report = model
                 .check_mutant(mutant.mutant, &Options::default())

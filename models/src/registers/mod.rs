@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use itertools::Itertools;
 use quorate::paxos::{self, Ballot, Progress, Published, Rules};
 use quorate::protocol::{ProcessId, Protocol};
 use quorate::registers::{
@@ -315,6 +316,9 @@ pub const AGREEMENT: &str =
 /// The name of the claim that a disk has what its node believes.
 pub const READS_BACK: &str = "whoever comes up again finds what it believes durable";
 
+/// What a linearizable register does not need, though it is sometimes called strong consistency.
+pub const SAME_EVERYWHERE: &str = "all nodes hold the same at every moment";
+
 /// The clients that these parameters describe: each at a node of its own, those that write first.
 pub fn clients(parameters: &Parameters) -> Clients {
     let writes = (1..=parameters.writers).map(Operation::Write);
@@ -352,6 +356,12 @@ pub fn model<P: AnyRegisters>(parameters: &Parameters, protocol: P) -> Claimed<M
             }),
         ),
         Property::holds(READS_BACK, Condition::Always(Model::recovery_reads_back)),
+        Property::fails(
+            SAME_EVERYWHERE,
+            Condition::Always(|_, state: &SystemState<P, Clients>| {
+                state.live().map(|(_, knows)| held(knows)).all_equal()
+            }),
+        ),
         Property::holds(
             "all clients have an answer",
             Condition::Sometimes(|model: &Model<P>, state: &SystemState<P, Clients>| {
@@ -372,6 +382,14 @@ pub fn model<P: AnyRegisters>(parameters: &Parameters, protocol: P) -> Claimed<M
         model,
         properties,
         fairness: Vec::new(),
+    }
+}
+
+/// What a node would answer of the register.
+fn held(knows: &State<Value>) -> Option<Value> {
+    match knows.get(NAME)? {
+        Register::Chosen(value) => Some(*value),
+        Register::Open(_) => None,
     }
 }
 
