@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use quorate::consistency::{
     Arbitration, Budget, Call, Consistency, Guarantee, History, Least, MultiRegister, Part, Queue,
     QueueRequest, QueueResponse, Register, RegisterRequest, RegisterResponse, Specification,
-    Verdict, judge, least_delta, least_k,
+    Verdict, judge, least_delta, least_k, satisfies,
 };
 
 use super::definitions::admits;
@@ -287,5 +287,44 @@ proptest! {
             let is_right = admits(consistency, &REGISTERS, &operations);
             prop_assert!(!is_right || admits(consistency, &REGISTERS, &cut), "{}", consistency);
         }
+    }
+}
+
+/// Write x, read y, beside write y, read x; both reads return the initial value.
+fn dekkers() -> Vec<Call<Registers>> {
+    let (x, y) = (0, 1);
+    let mut history = History::new();
+    for (session, written) in [(0, x), (1, y)] {
+        let write = RegisterRequest::Write(1);
+        history.invoke(session, written, write).expect("idle");
+    }
+    for session in [0, 1] {
+        let written = history.respond(session, RegisterResponse::Written);
+        written.expect("pending");
+    }
+    for (session, read) in [(0, y), (1, x)] {
+        let read = history.invoke(session, read, RegisterRequest::Read);
+        read.expect("idle");
+    }
+    for session in [0, 1] {
+        let initial = RegisterResponse::Value(REGISTERS.initial);
+        history.respond(session, initial).expect("pending");
+    }
+    history.operations().to_vec()
+}
+
+#[test]
+fn dekkers_history_is_sequential_on_each_register_and_not_on_both() {
+    let both = dekkers();
+    let holds = |model, calls: &[Call<Registers>]| satisfies(model, &REGISTERS, calls, BUDGET);
+    for object in [0, 1] {
+        let mut one = both.clone();
+        one.retain(|call| call.object == object);
+        assert_eq!(holds(Consistency::Sequential, &one), Ok(Some(true)));
+    }
+    assert_eq!(holds(Consistency::Sequential, &both), Ok(Some(false)));
+    // What each session sees, it may see.
+    for model in [Consistency::CausalConvergence, Consistency::CausalMemory] {
+        assert_eq!(holds(model, &both), Ok(Some(true)), "{model}");
     }
 }
